@@ -1,0 +1,152 @@
+//! MAC, key derivation and the AEAD. Beside `stretch` this is the only file that names a primitive.
+
+use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// HMAC-SHA256 over length-prefixed parts, so that no two lists of parts are the same message.
+#[derive(Clone)]
+pub(crate) struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self::from_slice(key)
+    }
+
+    fn from_slice(key: &[u8]) -> Self {
+        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// `MAC(k, parts…)`.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
+    /// HMAC-SHA256 of one message as it stands (RFC 2104), for formats that others define.
+    pub(crate) fn mac_plain(&self, message: &[u8]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// XChaCha20-Poly1305 under one key.
+#[derive(Clone)]
+pub(crate) struct SealKey(XChaCha20Poly1305);
+
+/// The tag did not match: altered, or sealed under another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAuthentic;
+
+impl SealKey {
+    pub(crate) const TAG_LEN: usize = 16;
+    pub(crate) const NONCE_LEN: usize = 24;
+
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
+    /// Encrypts in place and returns the tag.
+    pub(crate) fn seal(&self, nonce: &[u8; 24], aad: &[u8], buffer: &mut [u8]) -> [u8; 16] {
+        self.0
+            .encrypt_inout_detached(nonce.into(), aad, buffer.into())
+            .expect("a buffer of some bytes is within the cipher's bounds")
+            .into()
+    }
+
+    /// Checks the tag, then decrypts in place. The buffer stays as it was if the tag does not match.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; 24],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; 16],
+    ) -> Result<(), NotAuthentic> {
+        self.0
+            .decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into())
+            .map_err(|_| NotAuthentic)
+    }
+}
+
+/// `HKDF(k, label)`: HKDF-SHA256 (RFC 5869) without a salt, 32 bytes, info `pinlatch/v1/<label>/<tenant>`.
+///
+/// Labels hold no slash, so no label and tenant can pass for another pair.
+pub(crate) fn derive_key(secret: &[u8], label: &str, tenant: &str) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(None, secret)
+        .expand_multi_info(&[b"pinlatch/v1/", label.as_bytes(), b"/", tenant.as_bytes()], key.as_mut())
+        .expect("32 bytes are within HKDF's bounds");
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::hex;
+
+    #[test]
+    fn hmac_sha256_is_rfc_4231_case_2() {
+        // HMAC pads short keys with zeros, so the RFC's 4-byte key is this 32-byte one.
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let mac = MacKey::new(&key).mac_plain(b"what do ya want for nothing?");
+        assert_eq!(mac[..], hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")[..]);
+    }
+
+    #[test]
+    fn hs256_is_rfc_7515_a_1() {
+        use base64ct::{Base64UrlUnpadded, Encoding};
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let key = Base64UrlUnpadded::decode_vec(key).unwrap();
+        let mac = MacKey::from_slice(&key).mac_plain(signed.as_bytes());
+        assert_eq!(Base64UrlUnpadded::encode_string(&mac), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn hkdf_sha256_is_rfc_5869_a_1() {
+        let mut okm = [0; 42];
+        Hkdf::<Sha256>::new(Some(&hex("000102030405060708090a0b0c")), &[0x0b; 22])
+            .expand(&hex("f0f1f2f3f4f5f6f7f8f9"), &mut okm)
+            .unwrap();
+        let expected = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865";
+        assert_eq!(okm[..], hex(expected)[..]);
+    }
+
+    #[test]
+    fn parts_cannot_be_shifted_into_each_other() {
+        let key = MacKey::new(&[1; 32]);
+        assert_ne!(key.mac(&[b"ab", b"c"]), key.mac(&[b"a", b"bc"]));
+        assert_ne!(key.mac(&[b"ab"]), key.mac(&[b"ab", b""]));
+    }
+
+    #[test]
+    fn labels_and_tenants_derive_different_keys() {
+        let base = derive_key(&[7; 32], "seal", "");
+        assert_ne!(base, derive_key(&[7; 32], "mask", ""));
+        assert_ne!(base, derive_key(&[7; 32], "seal", "acme"));
+        assert_ne!(base, derive_key(&[8; 32], "seal", ""));
+    }
+
+    #[test]
+    fn seal_refuses_every_altered_bit() {
+        let key = SealKey::new(&[3; 32]);
+        let mut sealed = *b"sealed text";
+        let tag = key.seal(&[9; 24], b"aad", &mut sealed);
+        for bit in 0..sealed.len() * 8 {
+            let mut altered = sealed;
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(key.open(&[9; 24], b"aad", &mut altered, &tag), Err(NotAuthentic));
+        }
+        assert_eq!(key.open(&[9; 24], b"add", &mut sealed, &tag), Err(NotAuthentic));
+        key.open(&[9; 24], b"aad", &mut sealed, &tag).unwrap();
+        assert_eq!(&sealed, b"sealed text");
+    }
+}

@@ -1,0 +1,162 @@
+//! Bytes as text (base64url, canonical, no padding: RFC 4648 §5) and values as bytes (big endian).
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use crate::time::UnixTime;
+
+/// Input that does not have the one shape it must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed")]
+pub(crate) struct Malformed;
+
+/// Characters that `len` bytes take as base64url.
+pub(crate) const fn text_len(len: usize) -> usize {
+    (len * 4).div_ceil(3)
+}
+
+/// Appends the base64url form of `bytes` to `text`.
+pub(crate) fn push_base64url(text: &mut String, bytes: &[u8]) {
+    // In steps of whole groups, so that no buffer has to be sized by the input.
+    let mut buffer = [0; text_len(48)];
+    for group in bytes.chunks(48) {
+        let encoded = Base64UrlUnpadded::encode(group, &mut buffer).expect("48 bytes fill the buffer exactly");
+        text.push_str(encoded);
+    }
+}
+
+/// Decodes exactly `N` bytes; anything but their one canonical spelling is malformed.
+pub(crate) fn decode_base64url<const N: usize>(text: &[u8]) -> Result<[u8; N], Malformed> {
+    let mut bytes = [0; N];
+    if text.len() != text_len(N) {
+        return Err(Malformed);
+    }
+    match Base64UrlUnpadded::decode(text, &mut bytes) {
+        Ok(decoded) if decoded.len() == N => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}
+
+/// Appends values to a byte string.
+#[derive(Debug, Default)]
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    pub(crate) fn time(&mut self, value: UnixTime) {
+        self.0.extend_from_slice(&value.as_millis().to_be_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
+        self.0.extend_from_slice(value);
+    }
+
+    /// At most 255 bytes of text, behind their length. The types written this way are bounded to that.
+    pub(crate) fn short_text(&mut self, value: &str) {
+        self.u8(u8::try_from(value.len()).expect("bounded where the text was accepted"));
+        self.bytes(value.as_bytes());
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Takes values off the front of a byte string.
+#[derive(Debug)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn slice(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    pub(crate) fn time(&mut self) -> Result<UnixTime, Malformed> {
+        self.array().map(|bytes| UnixTime::from_millis(u64::from_be_bytes(bytes)))
+    }
+
+    pub(crate) fn short_text(&mut self) -> Result<&'a str, Malformed> {
+        let len = self.u8()?;
+        core::str::from_utf8(self.slice(len.into())?).map_err(|_| Malformed)
+    }
+
+    /// Nothing may be left over.
+    pub(crate) const fn finish(self) -> Result<(), Malformed> {
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+/// Hexadecimal test vectors as bytes.
+#[cfg(test)]
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        push_base64url(&mut text, bytes);
+        text
+    }
+
+    #[test]
+    fn groups_join_without_a_seam() {
+        let bytes: Vec<u8> = (0..=200).collect();
+        for len in [0, 1, 2, 3, 47, 48, 49, 96, 139, 200] {
+            assert_eq!(encode(&bytes[..len]), Base64UrlUnpadded::encode_string(&bytes[..len]));
+        }
+    }
+
+    #[test]
+    fn base64url_not_canonical() {
+        assert_eq!(decode_base64url::<1>(b"AA"), Ok([0]));
+        for wrong in ["AB", "A=", "A", "AAA", "A+", "A/", " AA", "AA\n", "A\0", "ä"] {
+            assert_eq!(decode_base64url::<1>(wrong.as_bytes()), Err(Malformed), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn reader_refuses_what_is_short_and_what_is_left_over() {
+        assert_eq!(Reader::new(&[1]).u16(), Err(Malformed));
+        assert_eq!(Reader::new(&[2, b'a']).short_text(), Err(Malformed));
+        assert_eq!(Reader::new(&[1, 0xFF]).short_text(), Err(Malformed));
+        assert_eq!(Reader::new(&[0]).finish(), Err(Malformed));
+    }
+}

@@ -1,0 +1,179 @@
+//! Names: of a person, a session, a tenant, a device. None of them is secret.
+
+use core::fmt;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+
+use crate::encoding::{decode_base64url, push_base64url, text_len};
+
+/// The public handle of a session: 16 random bytes. It may be logged and grants nothing.
+///
+/// As text it is 22 characters of base64url.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// Length in bytes.
+    pub const LEN: usize = 16;
+
+    /// From the bytes of another session id.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    pub(crate) fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(text_len(16));
+        push_base64url(&mut text, &self.0);
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+impl core::str::FromStr for SessionId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        decode_base64url(text.as_bytes()).map(Self).map_err(|_| NameError::NotASessionId)
+    }
+}
+
+/// A name that cannot be used. Correct the input; retrying does not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The name has no characters.
+    #[error("the name is empty")]
+    Empty,
+    /// The name has more bytes than its kind may have.
+    #[error("the name is longer than {max} bytes")]
+    TooLong {
+        /// The most bytes allowed.
+        max: usize,
+    },
+    /// The name has a control character, such as a line break.
+    #[error("the name has a control character")]
+    ControlCharacter,
+    /// The text is not the 22 characters of a session id.
+    #[error("not a session id")]
+    NotASessionId,
+}
+
+/// Refused: empty (unless `min` is 0), too long, or with characters that could forge a log line.
+fn check_name(name: &str, min: usize, max: usize) -> Result<(), NameError> {
+    if name.len() < min {
+        Err(NameError::Empty)
+    } else if name.len() > max {
+        Err(NameError::TooLong { max })
+    } else if name.chars().any(char::is_control) {
+        Err(NameError::ControlCharacter)
+    } else {
+        Ok(())
+    }
+}
+
+macro_rules! name {
+    ($(#[$meta:meta])* $name:ident, $min:literal to $max:literal bytes) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The most bytes the name may have.
+            pub const MAX_LEN: usize = $max;
+
+            /// Accepts a name.
+            ///
+            /// # Errors
+            /// [`NameError`] when it is empty where it must not be, too long, or has a control character.
+            pub fn new(name: impl AsRef<str>) -> Result<Self, NameError> {
+                let name = name.as_ref();
+                check_name(name, $min, $max)?;
+                Ok(Self(name.into()))
+            }
+
+            /// The name as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), &self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The person a session speaks for, as the host names them: 1 to 255 bytes of UTF-8, no control characters.
+    Subject, 1 to 255 bytes
+}
+
+name! {
+    /// One of several customers whose users must never meet: 0 to 64 bytes. The empty name is the default tenant.
+    Tenant, 0 to 64 bytes
+}
+
+name! {
+    /// What the session list calls the device, for instance "Firefox on Linux": 1 to 64 bytes.
+    DeviceLabel, 1 to 64 bytes
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_id_round_trips_as_22_characters() {
+        let id = SessionId([0xC3; 16]);
+        assert_eq!(id.to_string().len(), 22);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "short", "w8PDw8PDw8PDw8PDw8PDwx", "w8PDw8PDw8PDw8PDw8PDwwA"] {
+            assert_eq!(wrong.parse::<SessionId>(), Err(NameError::NotASessionId), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_bounded_and_cannot_forge_a_line() {
+        assert_eq!(Subject::new(""), Err(NameError::Empty));
+        assert_eq!(Subject::new("x".repeat(256)), Err(NameError::TooLong { max: 255 }));
+        assert_eq!(Subject::new("alice\nadmin"), Err(NameError::ControlCharacter));
+        assert_eq!(Subject::new("élise").unwrap().as_str(), "élise");
+        assert_eq!(Tenant::new("").unwrap(), Tenant::default());
+    }
+}

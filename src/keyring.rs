@@ -1,0 +1,299 @@
+//! Peppers and the keys derived from them, one key for each purpose.
+
+use zeroize::Zeroizing;
+
+use crate::crypto::{MacKey, NotAuthentic, SealKey, derive_key};
+use crate::id::{SessionId, Subject, Tenant};
+use crate::record::{OwnerKey, RecordKey, RecordKind};
+use crate::stretch::Stretched;
+use crate::token::{SessionToken, TokenDigest, WrapId};
+
+/// The name of a pepper: stands in every wrapped token and every record. A newer pepper has a higher id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PepperId(pub u32);
+
+/// A server secret of at least 32 bytes that is kept outside the database.
+pub struct Pepper {
+    id: PepperId,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+/// Secrets that cannot serve. Correct the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRingError {
+    /// Fewer than 32 bytes, or all bytes alike.
+    #[error("a secret needs at least 32 random bytes")]
+    WeakSecret,
+    /// Two peppers have the same id.
+    #[error("pepper id {} is used twice", id.0)]
+    DuplicateId {
+        /// The id in question.
+        id: PepperId,
+    },
+    /// The active pepper's id is below the lowest accepted one.
+    #[error("the active pepper is below the lowest accepted id")]
+    ActiveBelowMinimum,
+    /// A retired pepper has a higher id than the active one: the configuration went backwards.
+    #[error("pepper id {} is retired but newer than the active one", id.0)]
+    RetiredIsNewer {
+        /// The id in question.
+        id: PepperId,
+    },
+}
+
+fn check_secret(secret: &[u8]) -> Result<(), KeyRingError> {
+    let all_alike = secret.windows(2).all(|pair| pair[0] == pair[1]);
+    if secret.len() < 32 || all_alike { Err(KeyRingError::WeakSecret) } else { Ok(()) }
+}
+
+impl Pepper {
+    /// Takes a secret.
+    ///
+    /// # Errors
+    /// [`KeyRingError::WeakSecret`] below 32 bytes, or when all bytes are alike.
+    pub fn new(id: PepperId, secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
+        let secret = Zeroizing::new(secret.into());
+        check_secret(&secret)?;
+        Ok(Self { id, secret })
+    }
+}
+
+impl core::fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Pepper({}, [redacted])", self.id.0)
+    }
+}
+
+/// One active pepper, any number of retired ones, and the index key.
+///
+/// New wraps and records are made under the active pepper. Retired ones only open what they made; each session moves
+/// to the active pepper at its next unlock. `min_id` is the lowest id still accepted: raise it after a leak or after
+/// restoring a database, and every older wrap ends in a full login.
+///
+/// The index key names the records of subjects. It must never change, or every user is a stranger.
+#[derive(Debug)]
+pub struct KeyRing {
+    active: Pepper,
+    retired: Vec<Pepper>,
+    min_id: PepperId,
+    index: Pepper,
+}
+
+impl KeyRing {
+    /// A ring of one pepper. `index_secret` has at least 32 bytes and is not the pepper.
+    ///
+    /// # Errors
+    /// [`KeyRingError::WeakSecret`] when the index secret is too short.
+    pub fn new(active: Pepper, index_secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
+        let index = Pepper::new(PepperId(0), index_secret)?;
+        Ok(Self { active, retired: Vec::new(), min_id: PepperId(0), index })
+    }
+
+    /// Adds a pepper that opens what it once made.
+    ///
+    /// # Errors
+    /// - [`KeyRingError::DuplicateId`] when the ring has that id.
+    /// - [`KeyRingError::RetiredIsNewer`] when the id is above the active one's.
+    pub fn with_retired(mut self, pepper: Pepper) -> Result<Self, KeyRingError> {
+        let id = pepper.id;
+        if id == self.active.id || self.retired.iter().any(|known| known.id == id) {
+            return Err(KeyRingError::DuplicateId { id });
+        }
+        if id > self.active.id {
+            return Err(KeyRingError::RetiredIsNewer { id });
+        }
+        self.retired.push(pepper);
+        Ok(self)
+    }
+
+    /// Refuses everything made under a pepper with a lower id.
+    ///
+    /// # Errors
+    /// [`KeyRingError::ActiveBelowMinimum`] when that would refuse the active pepper.
+    pub fn with_min_id(mut self, min_id: PepperId) -> Result<Self, KeyRingError> {
+        if self.active.id < min_id {
+            return Err(KeyRingError::ActiveBelowMinimum);
+        }
+        self.min_id = min_id;
+        Ok(self)
+    }
+
+    /// The keys of one tenant. Other tenants' wraps and records are not authentic under them.
+    #[must_use]
+    pub fn keys(&self, tenant: &Tenant) -> Keys {
+        let accepted = self.retired.iter().filter(|pepper| pepper.id >= self.min_id);
+        Keys {
+            active: PepperKeys::derive(&self.active, tenant),
+            retired: accepted.map(|pepper| PepperKeys::derive(pepper, tenant)).collect(),
+            index: MacKey::new(&derive_key(&self.index.secret, "index", tenant.as_str())),
+        }
+    }
+}
+
+/// The derived keys of one tenant.
+#[derive(Clone)]
+pub struct Keys {
+    active: PepperKeys,
+    retired: Vec<PepperKeys>,
+    index: MacKey,
+}
+
+impl Keys {
+    pub(crate) const fn active(&self) -> &PepperKeys {
+        &self.active
+    }
+
+    /// The keys of a pepper that is still accepted.
+    pub(crate) fn find(&self, id: PepperId) -> Option<&PepperKeys> {
+        core::iter::once(&self.active).chain(&self.retired).find(|keys| keys.id == id)
+    }
+
+    /// Where the record of a subject lies.
+    #[must_use]
+    pub fn subject_record(&self, subject: &Subject) -> RecordKey {
+        RecordKey { kind: RecordKind::Subject, id: self.index_of(RecordKind::Subject, subject.as_str()) }
+    }
+
+    /// Under which owner a subject's sessions are listed.
+    #[must_use]
+    pub fn owner(&self, subject: &Subject) -> OwnerKey {
+        OwnerKey(self.subject_record(subject).id)
+    }
+
+    /// `MAC(K_index, kind, name)[..16]`; the tenant is in the key.
+    fn index_of(&self, kind: RecordKind, name: &str) -> [u8; 16] {
+        let mac = self.index.mac(&[&[kind.as_u8()], name.as_bytes()]);
+        *mac.first_chunk().expect("a MAC has 32 bytes")
+    }
+}
+
+impl core::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Keys").field("active", &self.active.id.0).finish_non_exhaustive()
+    }
+}
+
+/// The keys of one pepper and tenant. Each has one use, and the use is a method.
+#[derive(Clone)]
+pub(crate) struct PepperKeys {
+    id: PepperId,
+    seal: SealKey,
+    mask: MacKey,
+    digest: MacKey,
+    record: MacKey,
+}
+
+impl PepperKeys {
+    fn derive(pepper: &Pepper, tenant: &Tenant) -> Self {
+        let key = |label| derive_key(&pepper.secret, label, tenant.as_str());
+        Self {
+            id: pepper.id,
+            seal: SealKey::new(&key("seal")),
+            mask: MacKey::new(&key("mask")),
+            digest: MacKey::new(&key("digest")),
+            record: MacKey::new(&key("record")),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> PepperId {
+        self.id
+    }
+
+    /// The outer layer of a wrapped token: encrypts in place, returns the tag.
+    pub(crate) fn seal(&self, nonce: &[u8; SealKey::NONCE_LEN], aad: &[u8], inner: &mut [u8]) -> [u8; SealKey::TAG_LEN] {
+        self.seal.seal(nonce, aad, inner)
+    }
+
+    /// Opens the outer layer in place.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; SealKey::NONCE_LEN],
+        aad: &[u8],
+        inner: &mut [u8],
+        tag: &[u8; SealKey::TAG_LEN],
+    ) -> Result<(), NotAuthentic> {
+        self.seal.open(nonce, aad, inner, tag)
+    }
+
+    /// What is xored over a token: depends on the pepper, the one wrap, and the PIN.
+    pub(crate) fn mask(&self, handle: &[u8], stretched: &Stretched) -> Zeroizing<[u8; 32]> {
+        self.mask.mac(&[handle, stretched.expose_secret()])
+    }
+
+    /// What the database keeps of a token.
+    pub(crate) fn digest(
+        &self,
+        subject: &Subject,
+        session_id: SessionId,
+        lock_kind: u8,
+        wrap_id: &WrapId,
+        token: &[u8; SessionToken::LEN],
+    ) -> TokenDigest {
+        TokenDigest::from_bytes(*self.digest.mac(&[
+            subject.as_str().as_bytes(),
+            session_id.as_bytes(),
+            &[lock_kind],
+            wrap_id.expose_secret(),
+            token,
+        ]))
+    }
+
+    /// Binds a record's body to its place.
+    pub(crate) fn record_mac(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        self.record.mac(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pepper(id: u32) -> Pepper {
+        let secret: Vec<u8> = (0..32).map(|at| at ^ id as u8).collect();
+        Pepper::new(PepperId(id), secret).unwrap()
+    }
+
+    fn ring(active: u32) -> KeyRing {
+        KeyRing::new(pepper(active), *b"index key, 32 bytes and not more").unwrap()
+    }
+
+    #[test]
+    fn weak_secrets_are_refused() {
+        for weak in [&b"short"[..], &[0; 32], &[0xFF; 64]] {
+            assert_eq!(Pepper::new(PepperId(1), weak).unwrap_err(), KeyRingError::WeakSecret);
+        }
+        assert_eq!(KeyRing::new(pepper(1), [0; 32]).unwrap_err(), KeyRingError::WeakSecret);
+    }
+
+    #[test]
+    fn a_ring_that_went_backwards_is_refused() {
+        assert_eq!(ring(2).with_retired(pepper(2)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(2) });
+        assert_eq!(ring(2).with_retired(pepper(3)).unwrap_err(), KeyRingError::RetiredIsNewer { id: PepperId(3) });
+        assert_eq!(ring(2).with_min_id(PepperId(3)).unwrap_err(), KeyRingError::ActiveBelowMinimum);
+    }
+
+    #[test]
+    fn min_id_takes_retired_peppers_out() {
+        let ring = ring(3).with_retired(pepper(1)).unwrap().with_retired(pepper(2)).unwrap();
+        let keys = ring.with_min_id(PepperId(2)).unwrap().keys(&Tenant::default());
+        assert!(keys.find(PepperId(3)).is_some());
+        assert!(keys.find(PepperId(2)).is_some());
+        assert!(keys.find(PepperId(1)).is_none());
+    }
+
+    #[test]
+    fn index_is_apart_by_tenant_and_survives_rotation() {
+        let alice = Subject::new("alice").unwrap();
+        let key = |active, tenant: &str| ring(active).keys(&Tenant::new(tenant).unwrap()).subject_record(&alice);
+        assert_eq!(key(1, "acme"), key(2, "acme"));
+        assert_ne!(key(1, "acme"), key(1, "apex"));
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let shown = format!("{:?} {:?}", ring(1), ring(1).keys(&Tenant::default()));
+        assert!(!shown.contains("index key"), "{shown}");
+        assert!(!shown.contains("0, 1, 2"), "{shown}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What a host may want to record or be told of. No event carries a secret, a wrap id or a PIN.
+
+use crate::id::{SessionId, Subject};
+use crate::record::RecordKey;
+use crate::time::UnixTime;
+
+/// Something worth an audit record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A full login began a session.
+    Issued {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+    },
+    /// A right PIN opened a session.
+    Unlocked {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+        /// Wrong PINs since the last unlock. Tell the user when there were any.
+        failed_attempts: u16,
+    },
+    /// A PIN was changed.
+    PinChanged {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+    },
+    /// A PIN was wrong.
+    WrongPin {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+        /// Guesses that the wrap still grants.
+        attempts_remaining: u8,
+    },
+    /// A guess was refused because of a wait.
+    Throttled {
+        /// Which session.
+        session_id: SessionId,
+        /// Until when.
+        until: UnixTime,
+    },
+    /// A wrap's budget is used up: now, or it was before and somebody tried again.
+    LockedOut {
+        /// Which session.
+        session_id: SessionId,
+    },
+    /// An old wrap came back: somebody has a copy. The session was ended.
+    Reuse {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+    },
+    /// Use was refused outside the hours.
+    OutsideHours {
+        /// Which session.
+        session_id: SessionId,
+    },
+    /// A session was ended: by its owner, by a newer login beyond the limit, or by its cap of wrong PINs.
+    Revoked {
+        /// Which session.
+        session_id: SessionId,
+    },
+    /// All sessions of a subject were ended.
+    RevokedAll {
+        /// Whose.
+        subject: Subject,
+    },
+    /// A record was edited, damaged, or made under a pepper that is no longer accepted; it counts as absent.
+    RecordRefused {
+        /// Which record.
+        key: RecordKey,
+    },
+}
+
+/// Is told of every event, in the order in which they happen to a session in this process.
+pub trait Observer: Send + Sync {
+    /// *Called* on the thread of the request, after the fact was stored. Must not block; whatever takes time belongs
+    /// into a queue.
+    fn observe(&self, event: &Event);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _event: &Event) {}
+}
+
+/// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack at `WARN`.
+#[cfg(feature = "tracing")]
+pub(crate) fn trace(event: &Event) {
+    match event {
+        Event::WrongPin { .. } | Event::LockedOut { .. } | Event::Reuse { .. } | Event::RecordRefused { .. } => {
+            tracing::warn!(target: "pinlatch", ?event);
+        }
+        _ => tracing::info!(target: "pinlatch", ?event),
+    }
+}

@@ -1,0 +1,216 @@
+//! Every number a host may choose, with its default, its bounds and the reason.
+
+use core::time::Duration;
+
+use crate::attempts::AttemptSchedule;
+use crate::stretch::KdfParams;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// The rules of a service.
+///
+/// | setting | default | bounds | why |
+/// | --- | --- | --- | --- |
+/// | `absolute_lifetime` | 30 days | 5 minutes to 400 days | full login at least monthly (NIST SP 800-63B-4 §2.1.3) |
+/// | `idle_timeout` | 14 days | 1 minute to 400 days | a forgotten device ends by itself |
+/// | `access_token_lifetime` | 15 minutes | 10 seconds to 1 hour | how long a revoked session may still be believed |
+/// | `max_sessions` | 10 | 1 to 100 | the oldest ends when one more begins |
+/// | `max_wrong_pins` | 100 | 10 to 1000 | of a session's whole life, never reset (NIST §3.2.2) |
+/// | `min_pin_chars` | 6 | 4 to 16 | checked when a PIN is set |
+/// | `superseded_grace` | 30 seconds | 5 seconds to 2 minutes | two tabs or a lost answer are not theft |
+/// | `attempts` | see [`AttemptSchedule`] | at most 10 guesses | NIST §3.2.10 |
+/// | `kdf` | 19 MiB, 2 passes | see [`KdfParams`] | OWASP's recommendation |
+/// | `max_kdf_m_kib` | 64 MiB | `kdf.m` to 1 GiB | more than this an old wrap may not ask for |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    absolute_lifetime: Duration,
+    idle_timeout: Duration,
+    access_token_lifetime: Duration,
+    max_sessions: u16,
+    max_wrong_pins: u16,
+    min_pin_chars: u8,
+    superseded_grace: Duration,
+    attempts: AttemptSchedule,
+    kdf: KdfParams,
+    max_kdf_m_kib: u32,
+}
+
+/// A setting outside its bounds. Correct the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` is outside its bounds: {bounds}")]
+pub struct PolicyError {
+    setting: &'static str,
+    bounds: &'static str,
+}
+
+impl PolicyError {
+    /// The name of the setting.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            absolute_lifetime: Duration::from_secs(30 * DAY),
+            idle_timeout: Duration::from_secs(14 * DAY),
+            access_token_lifetime: Duration::from_secs(15 * MINUTE),
+            max_sessions: 10,
+            max_wrong_pins: 100,
+            min_pin_chars: 6,
+            superseded_grace: Duration::from_secs(30),
+            attempts: AttemptSchedule::default(),
+            kdf: KdfParams::DEFAULT,
+            max_kdf_m_kib: 64 * 1024,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($(#[$meta:meta])* $name:ident: $type:ty),* $(,)?) => {
+        impl Policy {
+            $($(#[$meta])*
+            #[must_use]
+            pub const fn $name(&self) -> $type {
+                self.$name
+            })*
+        }
+
+        impl PolicyBuilder {
+            $($(#[$meta])*
+            #[must_use]
+            pub const fn $name(mut self, $name: $type) -> Self {
+                self.0.$name = $name;
+                self
+            })*
+        }
+    };
+}
+
+/// Builds a [`Policy`] from its defaults.
+#[derive(Clone, Debug)]
+pub struct PolicyBuilder(Policy);
+
+settings! {
+    /// From login to the end of the session, whatever happens in between.
+    absolute_lifetime: Duration,
+    /// From one unlock to the end of the session if no other follows.
+    idle_timeout: Duration,
+    /// The longest an access token lives.
+    access_token_lifetime: Duration,
+    /// Live sessions a subject may have.
+    max_sessions: u16,
+    /// Wrong PINs in the whole life of a session; the last one ends it.
+    max_wrong_pins: u16,
+    /// Characters a new PIN must have.
+    min_pin_chars: u8,
+    /// How long an outdated wrap is answered with "read your storage again" instead of being taken for stolen.
+    superseded_grace: Duration,
+    /// KDF parameters of new wraps. Older wraps move to them at their next unlock.
+    kdf: KdfParams,
+    /// The most memory an older wrap may ask for, in KiB.
+    max_kdf_m_kib: u32,
+}
+
+impl Policy {
+    /// Starts from the defaults.
+    #[must_use]
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder(Self::default())
+    }
+
+    /// The guess budget of a wrap.
+    #[must_use]
+    pub const fn attempts(&self) -> &AttemptSchedule {
+        &self.attempts
+    }
+
+    /// Whether a wrap with these costs is worked on at all. An authentic wrap of an older policy may ask for less
+    /// than the present one, but not for more than `max_kdf_m_kib`, and not for less than any policy could be.
+    pub(crate) fn accepts(&self, params: KdfParams) -> bool {
+        params == self.kdf
+            || params.m_kib() <= self.max_kdf_m_kib && KdfParams::new(params.m_kib(), params.t(), params.p()).is_ok()
+    }
+}
+
+impl PolicyBuilder {
+    /// The guess budget of a wrap.
+    #[must_use]
+    pub fn attempts(mut self, attempts: AttemptSchedule) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// [`PolicyError`] naming the first setting outside its bounds.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        let policy = self.0;
+        let secs = |duration: Duration, min: u64, max: u64| {
+            (Duration::from_secs(min)..=Duration::from_secs(max)).contains(&duration)
+        };
+        let checks = [
+            ("absolute_lifetime", "5 minutes to 400 days", secs(policy.absolute_lifetime, 5 * MINUTE, 400 * DAY)),
+            ("idle_timeout", "1 minute to 400 days", secs(policy.idle_timeout, MINUTE, 400 * DAY)),
+            ("access_token_lifetime", "10 seconds to 1 hour", secs(policy.access_token_lifetime, 10, HOUR)),
+            ("max_sessions", "1 to 100", (1..=100).contains(&policy.max_sessions)),
+            ("max_wrong_pins", "10 to 1000", (10..=1000).contains(&policy.max_wrong_pins)),
+            ("min_pin_chars", "4 to 16", (4..=16).contains(&policy.min_pin_chars)),
+            ("superseded_grace", "5 seconds to 2 minutes", secs(policy.superseded_grace, 5, 2 * MINUTE)),
+            (
+                "max_kdf_m_kib",
+                "`kdf.m` to 1 GiB",
+                (policy.kdf.m_kib()..=KdfParams::MAX_M_KIB).contains(&policy.max_kdf_m_kib),
+            ),
+        ];
+        match checks.into_iter().find(|(_, _, within)| !within) {
+            Some((setting, bounds, _)) => Err(PolicyError { setting, bounds }),
+            None => Ok(policy),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_within_their_bounds() {
+        assert_eq!(Policy::builder().build(), Ok(Policy::default()));
+    }
+
+    #[test]
+    fn each_setting_is_named_when_out_of_bounds() {
+        let far = Duration::from_secs(401 * DAY);
+        let built = [
+            ("absolute_lifetime", Policy::builder().absolute_lifetime(far)),
+            ("idle_timeout", Policy::builder().idle_timeout(Duration::ZERO)),
+            ("access_token_lifetime", Policy::builder().access_token_lifetime(Duration::from_secs(3601))),
+            ("max_sessions", Policy::builder().max_sessions(0)),
+            ("max_wrong_pins", Policy::builder().max_wrong_pins(9)),
+            ("min_pin_chars", Policy::builder().min_pin_chars(3)),
+            ("superseded_grace", Policy::builder().superseded_grace(far)),
+            ("max_kdf_m_kib", Policy::builder().max_kdf_m_kib(8)),
+        ];
+        for (setting, builder) in built {
+            assert_eq!(builder.build().unwrap_err().setting(), setting);
+        }
+    }
+
+    #[test]
+    fn kdf_parameters_of_a_wrap_are_held_against_the_policy() {
+        let policy = Policy::default();
+        assert!(policy.accepts(KdfParams::DEFAULT));
+        assert!(policy.accepts(KdfParams::from_wire(7_168, 5, 1)));
+        for (m, t, p) in [(8, 1, 1), (4 << 20, 2, 1), (65_537, 2, 1), (19_456, 0, 1), (19_456, 255, 1), (19_456, 2, 0)] {
+            assert!(!policy.accepts(KdfParams::from_wire(m, t, p)), "{m} {t} {p}");
+        }
+        let fast = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();
+        assert!(fast.accepts(KdfParams::danger_fast_for_tests()));
+    }
+}

@@ -1,0 +1,133 @@
+//! What a store holds, and what it answers.
+
+use crate::time::UnixTime;
+
+/// What a record is about. Stored as one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// One session.
+    Session,
+    /// One person: outlives all their sessions.
+    Subject,
+}
+
+impl RecordKind {
+    /// The stored byte.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        match self {
+            Self::Session => 1,
+            Self::Subject => 2,
+        }
+    }
+
+    /// The kind of a stored byte; `None` when this version does not know it.
+    #[must_use]
+    pub const fn from_u8(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Session),
+            2 => Some(Self::Subject),
+            _ => None,
+        }
+    }
+}
+
+/// The name of a record: its kind and 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    /// What the record is about.
+    pub kind: RecordKind,
+    /// Which one.
+    pub id: [u8; 16],
+}
+
+/// Whose record it is: a keyed hash of tenant and subject, so that a database shows no names in its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnerKey(pub [u8; 16]);
+
+/// A row, as opaque to the store as it can be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its name; unique.
+    pub key: RecordKey,
+    /// Whose it is, if it is to be listed.
+    pub owner: Option<OwnerKey>,
+    /// Changes with every write. Below 2^63, so that it fits a signed integer column.
+    pub revision: u64,
+    /// From here on the record may be purged. The store itself never hides it.
+    pub expires_at: UnixTime,
+    /// At most [`Record::MAX_BODY`] bytes, any values.
+    pub body: Vec<u8>,
+}
+
+impl core::fmt::Debug for Record {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The body names wraps, which are not for logs.
+        f.debug_struct("Record")
+            .field("key", &self.key)
+            .field("revision", &self.revision)
+            .field("expires_at", &self.expires_at)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// The most bytes a body may have: 16 KiB, ten times what pinlatch writes.
+    pub const MAX_BODY: usize = 16 * 1024;
+}
+
+/// The revision that follows.
+#[must_use]
+pub const fn next_revision(revision: u64) -> u64 {
+    revision.wrapping_add(1) & (u64::MAX >> 1)
+}
+
+/// A first revision: 63 random bits, so that a row created anew never matches one read before.
+#[must_use]
+pub fn first_revision<R: rand_core::CryptoRng + ?Sized>(rng: &mut R) -> u64 {
+    rng.next_u64() >> 1
+}
+
+/// What became of an insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an insert that found the key taken stored nothing"]
+pub enum Inserted {
+    /// The record is stored, durably.
+    Created,
+    /// The key was taken; nothing changed.
+    Exists,
+}
+
+/// What became of a compare-and-swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a swap that was stale stored nothing"]
+pub enum Replaced {
+    /// The record is stored, durably.
+    Replaced,
+    /// Somebody else wrote first; nothing changed.
+    Stale,
+    /// There is no such record; nothing changed.
+    Missing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_stay_below_two_to_the_63() {
+        assert_eq!(next_revision(5), 6);
+        assert_eq!(next_revision(i64::MAX as u64), 0);
+    }
+
+    #[test]
+    fn kinds_keep_their_byte() {
+        for (kind, byte) in [(RecordKind::Session, 1), (RecordKind::Subject, 2)] {
+            assert_eq!(kind.as_u8(), byte);
+            assert_eq!(RecordKind::from_u8(byte), Some(kind));
+        }
+        assert_eq!(RecordKind::from_u8(0), None);
+    }
+}

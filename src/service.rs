@@ -1,0 +1,235 @@
+//! The façade: one call for each thing a user does. It reads the clock, loads, lets a pure step decide, and stores.
+
+mod attempt;
+mod kdf_pool;
+mod lanes;
+mod login;
+mod manage;
+mod records;
+mod rotation;
+mod unlock;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+pub use self::kdf_pool::KdfPool;
+pub use self::login::{LoggedIn, LoginError};
+pub use self::manage::{LiveAccessError, SessionInfo};
+pub use self::unlock::{ChangePinError, UnlockError, UnlockedSession};
+
+use self::kdf_pool::{Busy, Reservation, within};
+use self::lanes::{InLane, Lanes};
+use crate::access_token::{AccessTokenError, AccessTokens, VerifiedAccess};
+use crate::clock::{ClockPolicy, SystemClock};
+use crate::context::Context;
+use crate::id::{SessionId, Tenant};
+use crate::keyring::{KeyRing, Keys};
+use crate::observer::{Event, NoObserver, Observer};
+use crate::policy::Policy;
+use crate::record::OwnerKey;
+use crate::store::SessionStore;
+use crate::time::UnixTime;
+
+/// Sessions of one tenant. Cheap to clone; clones are the same service.
+///
+/// The operating system's randomness is the only one used; should it fail, the call panics rather than continue.
+#[derive(Clone)]
+pub struct Sessions(Arc<Service>);
+
+struct Service {
+    store: Arc<dyn SessionStore>,
+    clock: Arc<dyn ClockPolicy>,
+    observer: Arc<dyn Observer>,
+    keys: Keys,
+    policy: Policy,
+    access_tokens: AccessTokens,
+    kdf: KdfPool,
+    by_session: Lanes<SessionId>,
+    by_subject: Lanes<OwnerKey>,
+}
+
+/// Evaluations of the KDF that one subject may occupy at once in a process.
+const LANES_PER_SUBJECT: usize = 4;
+
+/// Puts a [`Sessions`] together.
+#[must_use]
+pub struct SessionsBuilder {
+    key_ring: KeyRing,
+    store: Arc<dyn SessionStore>,
+    access_tokens: AccessTokens,
+    tenant: Tenant,
+    policy: Policy,
+    clock: Arc<dyn ClockPolicy>,
+    observer: Arc<dyn Observer>,
+    kdf: Option<KdfPool>,
+}
+
+/// The parts do not fit together. Correct the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The pool has less memory than the largest evaluation that the policy accepts.
+    #[error("the KDF pool has {pool_kib} KiB, but the policy accepts evaluations of {needed_kib} KiB")]
+    KdfPoolTooSmall {
+        /// The pool's budget.
+        pool_kib: u32,
+        /// The policy's `max_kdf_m_kib`.
+        needed_kib: u32,
+    },
+}
+
+impl SessionsBuilder {
+    /// The rules; [`Policy::default`] unless set.
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The clock and its hours; [`SystemClock`] unless set.
+    pub fn clock(self, clock: Arc<dyn ClockPolicy>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Who is told of every event; nobody unless set.
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Whose sessions these are; the default tenant's unless set.
+    pub fn tenant(self, tenant: Tenant) -> Self {
+        Self { tenant, ..self }
+    }
+
+    /// Where the KDF runs; a pool of its own unless set, with room for one evaluation per core and a wait of at most
+    /// 2 seconds.
+    pub fn kdf_pool(self, pool: KdfPool) -> Self {
+        Self { kdf: Some(pool), ..self }
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`BuildError::KdfPoolTooSmall`] when the given pool could never serve the largest accepted wrap.
+    pub fn build(self) -> Result<Sessions, BuildError> {
+        let kdf = self.kdf.unwrap_or_else(|| default_pool(&self.policy));
+        let (pool_kib, needed_kib) = (kdf.kib(), self.policy.max_kdf_m_kib());
+        if pool_kib < needed_kib {
+            return Err(BuildError::KdfPoolTooSmall { pool_kib, needed_kib });
+        }
+        Ok(Sessions(Arc::new(Service {
+            store: self.store,
+            clock: self.clock,
+            observer: self.observer,
+            keys: self.key_ring.keys(&self.tenant),
+            policy: self.policy,
+            access_tokens: self.access_tokens,
+            kdf,
+            by_session: Lanes::new(1),
+            by_subject: Lanes::new(LANES_PER_SUBJECT),
+        })))
+    }
+}
+
+fn default_pool(policy: &Policy) -> KdfPool {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    let kib = policy.kdf().m_kib().saturating_mul(cores).max(policy.max_kdf_m_kib());
+    KdfPool::new(kib, Duration::from_secs(2))
+}
+
+impl Sessions {
+    /// Begins with what has no default: the secrets, the store, and who signs access tokens.
+    pub fn builder(
+        key_ring: KeyRing,
+        store: impl SessionStore + 'static,
+        access_tokens: AccessTokens,
+    ) -> SessionsBuilder {
+        Self::builder_on(key_ring, Arc::new(store), access_tokens)
+    }
+
+    /// Like [`Sessions::builder`], on a store that is chosen at run time or shared.
+    pub fn builder_on(
+        key_ring: KeyRing,
+        store: Arc<dyn SessionStore>,
+        access_tokens: AccessTokens,
+    ) -> SessionsBuilder {
+        SessionsBuilder {
+            key_ring,
+            store,
+            access_tokens,
+            tenant: Tenant::default(),
+            policy: Policy::default(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(NoObserver),
+            kdf: None,
+        }
+    }
+
+    /// Verifies an access token without asking the store. A session that was revoked a moment ago is still believed
+    /// until the token expires; where that matters, use [`Sessions::verify_live`].
+    ///
+    /// # Errors
+    /// [`AccessTokenError`]; to the outside all are the same.
+    pub fn verify(&self, access_token: &str) -> Result<VerifiedAccess, AccessTokenError> {
+        self.0.access_tokens.verify(access_token, self.0.clock.now())
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+}
+
+impl core::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sessions").field("keys", &self.0.keys).field("policy", &self.0.policy).finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for SessionsBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SessionsBuilder").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// What a request holds while it evaluates the KDF.
+struct Turn<'a> {
+    room: Reservation,
+    _session: Option<InLane<'a, SessionId>>,
+    _subject: InLane<'a, OwnerKey>,
+}
+
+impl Service {
+    fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    const fn context(&self, now: UnixTime) -> Context<'_> {
+        Context { keys: &self.keys, policy: &self.policy, now }
+    }
+
+    fn report(&self, event: &Event) {
+        #[cfg(feature = "tracing")]
+        crate::observer::trace(event);
+        self.observer.observe(event);
+    }
+
+    /// Waits for a turn: one at a time for a session, a few for a subject, and room for the KDF.
+    async fn turn(&self, session: Option<SessionId>, subject: OwnerKey, kib: u32) -> Result<Turn<'_>, Busy> {
+        let turn = async {
+            let session = match session {
+                Some(id) => Some(self.by_session.enter(id).await),
+                None => None,
+            };
+            let subject = self.by_subject.enter(subject).await;
+            let room = self.kdf.reserve(kib).await?;
+            Ok(Turn { room, _session: session, _subject: subject })
+        };
+        within(self.kdf.max_wait(), turn).await.unwrap_or(Err(Busy))
+    }
+}
+
+/// The operating system's randomness.
+#[expect(clippy::disallowed_types, reason = "this is the place where randomness comes from")]
+const fn os_rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
+    rand_core::UnwrapErr(getrandom::SysRng)
+}

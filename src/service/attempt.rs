@@ -1,0 +1,174 @@
+//! From a wrapped token and a PIN to a verdict. The order of the steps is the protection; see [`crate::unlock`].
+
+use super::kdf_pool::Busy;
+use super::records::{Contended, Loaded, MAX_SWAPS};
+use super::unlock::UnlockError;
+use super::{Service, Turn, os_rng};
+use crate::authorize::{OutsideHours, WithinHours};
+use crate::id::{SessionId, Subject};
+use crate::observer::Event;
+use crate::pin::Pin;
+use crate::record::{Replaced, next_revision};
+use crate::session::SessionState;
+use crate::store::StoreError;
+use crate::stretched_pin::{StretchTask, StretchedPin};
+use crate::subject::SubjectState;
+use crate::time::UnixTime;
+use crate::unlock::{Admitted, ChargedAttempt, ProvenPin, Refusal, WrongPin};
+use crate::wrap::{InvalidWrappedToken, PresentedWrap};
+
+/// A right PIN, the turn that is still held, and until when its use is allowed.
+pub(super) struct Proof<'a> {
+    pub(super) proven: ProvenPin<'a>,
+    pub(super) turn: Turn<'a>,
+    pub(super) within: WithinHours,
+    /// As it was stored with the charge.
+    pub(super) loaded: Loaded,
+    pub(super) subject: Option<SubjectState>,
+}
+
+impl Turn<'_> {
+    /// Evaluates the KDF in the room that was waited for.
+    pub(super) async fn run(&self, task: StretchTask) -> Result<StretchedPin, UnlockError> {
+        self.room.run(task).await.map_err(|lost| UnlockError::Store(StoreError::Unavailable(lost.into())))
+    }
+}
+
+impl Service {
+    pub(super) fn open(&self, wrapped_token: &str) -> Result<PresentedWrap, UnlockError> {
+        PresentedWrap::open(wrapped_token, &self.keys, &self.policy)
+            .map_err(|InvalidWrappedToken| UnlockError::Invalid)
+    }
+
+    /// From an authentic wrap to a proven PIN: liveness, hours, turn, charge, KDF, verdict.
+    pub(super) async fn prove<'a>(&'a self, presented: &'a PresentedWrap, pin: &Pin) -> Result<Proof<'a>, UnlockError> {
+        let (mut loaded, mut subject) = self.load(presented).await?;
+        // Refused here, it costs nobody a turn. The hours must last through the longest wait for one.
+        let now = self.now();
+        drop(self.admit(presented, &loaded, subject.as_ref(), now).await?);
+        self.within_hours(presented, now)?;
+        self.within_hours(presented, now.saturating_add(self.kdf.max_wait()))?;
+
+        let kib = presented.params().m_kib().max(self.policy.kdf().m_kib());
+        let owner = self.keys.owner(loaded.state.subject());
+        let turn = self.turn(Some(presented.session_id()), owner, kib).await;
+        let turn = turn.map_err(|Busy| UnlockError::Busy { retry_after: self.kdf.max_wait() })?;
+
+        for _ in 0..MAX_SWAPS {
+            let now = self.now();
+            let admitted = self.admit(presented, &loaded, subject.as_ref(), now).await?;
+            let within = self.within_hours(presented, now)?;
+            let charge = admitted.charge();
+            let outcome = self.replace_session(loaded.revision, charge.state()).await?;
+            if let Ok((attempt, state)) = charge.stored(outcome) {
+                let loaded = Loaded { revision: next_revision(loaded.revision), state };
+                let proven = self.judge(attempt, &turn, pin).await?;
+                return Ok(Proof { proven, turn, within, loaded, subject });
+            }
+            (loaded, subject) = self.load(presented).await?;
+        }
+        Err(Contended.into_store_error().into())
+    }
+
+    /// The session of a wrap and its subject.
+    async fn load(&self, presented: &PresentedWrap) -> Result<(Loaded, Option<SubjectState>), UnlockError> {
+        let loaded = self.load_session(presented.session_id()).await?.ok_or(UnlockError::SessionEnded)?;
+        let subject = self.load_subject(loaded.state.subject(), self.now()).await?;
+        Ok((loaded, subject))
+    }
+
+    async fn admit<'a>(
+        &self,
+        presented: &'a PresentedWrap,
+        loaded: &Loaded,
+        subject: Option<&SubjectState>,
+        now: UnixTime,
+    ) -> Result<Admitted<'a>, UnlockError> {
+        match Admitted::check(presented, &loaded.state, subject, &self.context(now)) {
+            Ok(admitted) => Ok(admitted),
+            Err(refusal) => Err(self.refuse(refusal, &loaded.state, now).await?),
+        }
+    }
+
+    fn within_hours(&self, presented: &PresentedWrap, at: UnixTime) -> Result<WithinHours, UnlockError> {
+        self.clock.window(at).admit().map_err(|OutsideHours { opens }| {
+            self.report(&Event::OutsideHours { session_id: presented.session_id() });
+            UnlockError::OutsideHours { opens }
+        })
+    }
+
+    /// Acts on a refusal and says what to answer.
+    pub(super) async fn refuse(&self, refusal: Refusal, state: &SessionState, now: UnixTime) -> Result<UnlockError, StoreError> {
+        let session_id = state.id();
+        Ok(match refusal {
+            Refusal::SessionEnded => UnlockError::SessionEnded,
+            Refusal::Superseded => UnlockError::Superseded,
+            Refusal::Reused => {
+                self.remove_session(session_id).await?;
+                self.report(&Event::Reuse { session_id, subject: state.subject().clone() });
+                UnlockError::Reused
+            }
+            Refusal::Throttled { until } => {
+                self.report(&Event::Throttled { session_id, until });
+                UnlockError::Throttled { retry_after: now.until(until) }
+            }
+            Refusal::LockedOut => {
+                self.report(&Event::LockedOut { session_id });
+                self.forget_exhausted(session_id).await?;
+                UnlockError::LockedOut
+            }
+        })
+    }
+
+    /// Runs the KDF for a charged attempt and compares.
+    async fn judge<'a>(
+        &self,
+        attempt: ChargedAttempt<'a>,
+        turn: &Turn<'_>,
+        pin: &Pin,
+    ) -> Result<ProvenPin<'a>, UnlockError> {
+        let stretched = turn.run(attempt.stretch_task(pin)).await?;
+        let (session_id, subject) = (attempt.session_id(), attempt.subject().clone());
+        match attempt.judge(stretched, &self.keys) {
+            Ok(mut proven) => {
+                if let Some(task) = proven.upgrade_task(pin, &self.policy, &mut os_rng()) {
+                    proven.upgrade(turn.run(task).await?);
+                }
+                Ok(proven)
+            }
+            Err(wrong) => Err(self.wrong(wrong, session_id, subject).await?),
+        }
+    }
+
+    /// Acts on a wrong PIN and says what to answer.
+    async fn wrong(&self, wrong: WrongPin, session_id: SessionId, subject: Subject) -> Result<UnlockError, StoreError> {
+        let WrongPin { attempts_remaining, retry_at, ends_session } = wrong;
+        self.report(&Event::WrongPin { session_id, subject, attempts_remaining });
+        if ends_session {
+            self.remove_session(session_id).await?;
+            self.report(&Event::Revoked { session_id });
+            return Ok(UnlockError::SessionEnded);
+        }
+        if attempts_remaining == 0 {
+            self.report(&Event::LockedOut { session_id });
+            self.forget_exhausted(session_id).await?;
+            return Ok(UnlockError::LockedOut);
+        }
+        let now = self.now();
+        Ok(UnlockError::WrongPin { attempts_remaining, retry_after: retry_at.map(|at| now.until(at)) })
+    }
+
+    /// Deletes the digests of wraps whose budget is used up, so that nothing is left to test PINs against.
+    async fn forget_exhausted(&self, session_id: SessionId) -> Result<(), StoreError> {
+        for _ in 0..MAX_SWAPS {
+            let Some(mut loaded) = self.load_session(session_id).await? else { return Ok(()) };
+            if !loaded.state.forget_exhausted(&self.policy) {
+                return Ok(());
+            }
+            if self.replace_session(loaded.revision, &loaded.state).await? == Replaced::Replaced {
+                return Ok(());
+            }
+        }
+        Err(Contended.into_store_error())
+    }
+}

@@ -1,0 +1,188 @@
+//! Argon2id on other threads, within a budget of memory, under any runtime.
+
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_timer::Delay;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::stretch::KdfMemory;
+use crate::stretched_pin::{StretchTask, StretchedPin};
+
+/// A budget of memory for Argon2id, shared by all its clones. Give one to all [`Sessions`](crate::Sessions) of a
+/// process.
+///
+/// Evaluations beyond the budget wait their turn, at most `max_wait`; then they are refused as busy, and nothing was
+/// charged. The memory is kept for the next evaluation and erased after each.
+#[derive(Clone, Debug)]
+pub struct KdfPool {
+    budget: Arc<Budget>,
+    max_wait: Duration,
+}
+
+#[derive(Debug)]
+struct Budget {
+    kib: u32,
+    permits: Arc<Semaphore>,
+    free: Mutex<Vec<KdfMemory>>,
+}
+
+/// No room in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+/// The thread of an evaluation ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the KDF evaluation was lost")]
+pub(crate) struct EvaluationLost;
+
+impl KdfPool {
+    /// A budget in KiB and the longest wait. As many evaluations run at once as fit into the budget; more than one
+    /// per core gains nothing.
+    #[must_use]
+    pub fn new(kib: u32, max_wait: Duration) -> Self {
+        let permits = Arc::new(Semaphore::new(usize::try_from(kib).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self { budget: Arc::new(Budget { kib, permits, free: Mutex::default() }), max_wait }
+    }
+
+    /// The budget in KiB.
+    #[must_use]
+    pub fn kib(&self) -> u32 {
+        self.budget.kib
+    }
+
+    /// The longest wait.
+    #[must_use]
+    pub const fn max_wait(&self) -> Duration {
+        self.max_wait
+    }
+
+    /// Waits for room for evaluations of up to `kib`, one after another.
+    pub(crate) async fn reserve(&self, kib: u32) -> Result<Reservation, Busy> {
+        let permits = Arc::clone(&self.budget.permits);
+        let permit = permits.acquire_many_owned(kib).await.map_err(|_| Busy)?;
+        let memory = Mutex::new(self.budget.take_memory(kib));
+        Ok(Reservation(Arc::new(Reserved { memory, budget: Arc::clone(&self.budget), _permit: permit })))
+    }
+}
+
+impl Budget {
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<KdfMemory>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Memory that fits, or none yet. What is left unused never exceeds what is left of the budget.
+    fn take_memory(&self, kib: u32) -> KdfMemory {
+        let mut free = self.free();
+        let fits = |memory: &KdfMemory| u32::try_from(memory.kib()).is_ok_and(|has| has <= kib);
+        let best = (0..free.len()).filter(|at| fits(&free[*at])).max_by_key(|at| free[*at].kib());
+        let memory = best.map_or_else(KdfMemory::new, |at| free.swap_remove(at));
+        while free.iter().map(KdfMemory::kib).sum::<usize>() > self.permits.available_permits() {
+            free.pop();
+        }
+        memory
+    }
+}
+
+/// Room for evaluations. It is held until the last evaluation has really ended, also when nobody waits for it any more.
+#[derive(Debug)]
+pub(crate) struct Reservation(Arc<Reserved>);
+
+#[derive(Debug)]
+struct Reserved {
+    memory: Mutex<KdfMemory>,
+    budget: Arc<Budget>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.free().push(core::mem::take(memory));
+    }
+}
+
+impl Reservation {
+    /// Evaluates on another thread.
+    pub(crate) async fn run(&self, task: StretchTask) -> Result<StretchedPin, EvaluationLost> {
+        let reserved = Arc::clone(&self.0);
+        let (send, receive) = oneshot::channel();
+        blocking::unblock(move || {
+            let mut memory = reserved.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody may be waiting any more; the charge stands either way.
+            drop(send.send(task.run(&mut memory)));
+        })
+        .detach();
+        receive.await.map_err(|_| EvaluationLost)
+    }
+}
+
+/// Gives up on a future after a time.
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut delay) = (pin!(future), pin!(Delay::new(limit)));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => delay.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pin::{NewPin, Pin};
+    use crate::policy::Policy;
+    use crate::stretch::KdfParams;
+
+    fn task(rng_byte: u8) -> StretchTask {
+        struct Fixed(u8);
+        impl rand_core::TryRng for Fixed {
+            type Error = core::convert::Infallible;
+            fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+                Ok(0)
+            }
+            fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+                Ok(0)
+            }
+            fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+                bytes.fill(self.0);
+                Ok(())
+            }
+        }
+        impl rand_core::TryCryptoRng for Fixed {}
+        let pin = NewPin::accept(Pin::new("739216").unwrap(), &Policy::default()).unwrap();
+        StretchTask::for_new_pin(&pin, KdfParams::danger_fast_for_tests(), &mut Fixed(rng_byte))
+    }
+
+    #[tokio::test]
+    async fn abandoned_work_keeps_its_room() {
+        let pool = KdfPool::new(8, Duration::from_secs(1));
+        let reservation = pool.reserve(8).await.unwrap();
+        let held = reservation.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            // The evaluation cannot begin while its memory is held, and its caller goes away.
+            let mut run = pin!(reservation.run(task(1)));
+            poll_fn(|context| Poll::Ready(assert!(run.as_mut().poll(context).is_pending()))).await;
+        }
+        assert_eq!(pool.budget.permits.available_permits(), 0);
+        drop(held);
+        drop(reservation);
+        assert!(pool.reserve(8).await.is_ok(), "the room comes back when the evaluation has ended");
+    }
+
+    #[tokio::test]
+    async fn memory_is_handed_on_and_never_exceeds_the_budget() {
+        let pool = KdfPool::new(16, Duration::from_secs(1));
+        let (one, two) = (pool.reserve(8).await.unwrap(), pool.reserve(8).await.unwrap());
+        assert!(within(Duration::from_millis(20), pool.reserve(8)).await.is_none());
+        one.run(task(1)).await.unwrap();
+        two.run(task(2)).await.unwrap();
+        drop((one, two));
+        let whole = pool.reserve(16).await.unwrap();
+        assert_eq!(whole.0.memory.lock().unwrap_or_else(PoisonError::into_inner).kib(), 8);
+        assert_eq!(pool.budget.free().len(), 0, "with the whole budget reserved nothing else is kept");
+    }
+}

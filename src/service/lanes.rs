@@ -1,0 +1,83 @@
+//! How many requests may be at the same thing at once, in this process.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A lane for each key, made when somebody enters it and gone when the last one has left.
+#[derive(Debug)]
+pub(crate) struct Lanes<K: Eq + Hash + Copy> {
+    width: usize,
+    lanes: Mutex<HashMap<K, Arc<Semaphore>>>,
+}
+
+impl<K: Eq + Hash + Copy> Lanes<K> {
+    /// Lanes for `width` at once.
+    pub(crate) fn new(width: usize) -> Self {
+        Self { width, lanes: Mutex::default() }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<K, Arc<Semaphore>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, in order of arrival, until there is a place in the lane of `key`.
+    pub(crate) async fn enter(&self, key: K) -> InLane<'_, K> {
+        let lane = Arc::clone(self.lanes().entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.width))));
+        let mut place = InLane { lanes: self, key, lane: Some(lane), permit: None };
+        let lane = place.lane.clone().expect("set a line above");
+        place.permit = lane.acquire_owned().await.ok();
+        place
+    }
+}
+
+/// A place in a lane, or in the queue for it.
+#[derive(Debug)]
+pub(crate) struct InLane<'a, K: Eq + Hash + Copy> {
+    lanes: &'a Lanes<K>,
+    key: K,
+    lane: Option<Arc<Semaphore>>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<K: Eq + Hash + Copy> Drop for InLane<'_, K> {
+    fn drop(&mut self) {
+        let mut lanes = self.lanes.lanes();
+        // Whoever is in the lane or waits for it holds a reference; the map itself holds the last one.
+        drop((self.permit.take(), self.lane.take()));
+        if lanes.get(&self.key).is_some_and(|lane| Arc::strong_count(lane) == 1) {
+            lanes.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::{Future, poll_fn};
+    use core::pin::pin;
+    use core::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lane_is_as_wide_as_it_says_and_vanishes_when_empty() {
+        let lanes = Lanes::new(1);
+        let first = lanes.enter(1).await;
+        let other = lanes.enter(2).await;
+        {
+            let mut second = pin!(lanes.enter(1));
+            poll_fn(|context| Poll::Ready(assert!(second.as_mut().poll(context).is_pending()))).await;
+            drop(first);
+            drop(second.await);
+        }
+        {
+            // One who gives up while waiting leaves nothing behind either.
+            let mut waiting = pin!(lanes.enter(2));
+            poll_fn(|context| Poll::Ready(assert!(waiting.as_mut().poll(context).is_pending()))).await;
+        }
+        drop(other);
+        assert!(lanes.lanes().is_empty());
+    }
+}

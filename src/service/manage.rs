@@ -1,0 +1,157 @@
+//! Seeing and ending sessions.
+
+use super::login::store_code;
+use super::{Service, Sessions};
+use crate::access_token::{AccessTokenError, VerifiedAccess};
+use crate::id::{DeviceLabel, SessionId, Subject};
+use crate::observer::Event;
+use crate::session::SessionState;
+use crate::store::StoreError;
+use crate::time::UnixTime;
+
+/// What a user may see of a session of theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Which session.
+    pub session_id: SessionId,
+    /// What the device was called at login.
+    pub label: Option<DeviceLabel>,
+    /// When the full login was.
+    pub created_at: UnixTime,
+    /// When a PIN last opened it.
+    pub last_unlocked_at: UnixTime,
+    /// When it ends if nothing happens any more.
+    pub expires_at: UnixTime,
+    /// Whether its PIN guesses are used up, so that only a full login helps.
+    pub locked_out: bool,
+}
+
+/// Why an access token is refused where the store is asked, too.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveAccessError {
+    /// Not authentic or not in force.
+    #[error(transparent)]
+    AccessToken(#[from] AccessTokenError),
+    /// Its session was ended since. To the outside the same as a bad token.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The store did not answer. Try again later.
+    #[error("the store did not answer")]
+    Store(#[from] StoreError),
+}
+
+impl LiveAccessError {
+    /// A stable word for the outside.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AccessToken(_) | Self::SessionEnded => "invalid_token",
+            Self::Store(error) => store_code(error),
+        }
+    }
+}
+
+impl Sessions {
+    /// Verifies an access token and that its session is still live: revoked a moment ago means refused.
+    ///
+    /// # Errors
+    /// [`LiveAccessError`].
+    pub async fn verify_live(&self, access_token: &str) -> Result<VerifiedAccess, LiveAccessError> {
+        let service = &*self.0;
+        let now = service.now();
+        let access = service.access_tokens.verify(access_token, now)?;
+        let session = service.load_session(access.session_id).await?.ok_or(LiveAccessError::SessionEnded)?;
+        let subject = service.load_subject(&access.subject, now).await?;
+        let live = session.state.check_live(subject.as_ref(), &service.policy, now);
+        if live.is_err() || *session.state.subject() != access.subject {
+            return Err(LiveAccessError::SessionEnded);
+        }
+        Ok(access)
+    }
+
+    /// The live sessions of a subject, the newest login first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sessions_of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, StoreError> {
+        let service = &*self.0;
+        let policy = &service.policy;
+        let mut live = service.live_sessions(subject).await?;
+        live.sort_by_key(|state| core::cmp::Reverse((state.created_at(), state.id())));
+        let info = |state: SessionState| SessionInfo {
+            session_id: state.id(),
+            label: state.label().cloned(),
+            created_at: state.created_at(),
+            last_unlocked_at: state.last_unlocked_at(),
+            expires_at: state.expires_at(policy),
+            locked_out: state.is_locked_out(policy),
+        };
+        Ok(live.into_iter().map(info).collect())
+    }
+
+    /// Ends one session of a subject. Says whether there was one; a session of somebody else is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke(&self, subject: &Subject, session_id: SessionId) -> Result<bool, StoreError> {
+        let service = &*self.0;
+        let session = service.load_session(session_id).await?;
+        if session.is_none_or(|session| session.state.subject() != subject) {
+            return Ok(false);
+        }
+        service.end(session_id).await
+    }
+
+    /// Ends all sessions of a subject, in one write.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revoke_all(&self, subject: &Subject) -> Result<(), StoreError> {
+        self.0.renew_epoch(subject).await?;
+        self.0.report(&Event::RevokedAll { subject: subject.clone() });
+        Ok(())
+    }
+
+    /// Ends all sessions of a subject but one. Says how many ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some may have ended.
+    pub async fn revoke_others(&self, subject: &Subject, keep: SessionId) -> Result<u32, StoreError> {
+        let mut ended = 0;
+        for state in self.0.live_sessions(subject).await? {
+            if state.id() != keep && self.0.end(state.id()).await? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Removes up to `limit` records of sessions and subjects that ended; returns how many. Call it now and then: it
+    /// tidies up, nothing depends on it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn purge(&self, limit: u32) -> Result<u64, StoreError> {
+        self.0.store.purge_expired(self.0.now(), limit).await
+    }
+}
+
+impl Service {
+    async fn live_sessions(&self, subject: &Subject) -> Result<Vec<SessionState>, StoreError> {
+        let now = self.now();
+        let state = self.load_subject(subject, now).await?;
+        let mut sessions = self.list_states(self.keys.owner(subject)).await?;
+        sessions.retain(|session| session.check_live(state.as_ref(), &self.policy, now).is_ok());
+        Ok(sessions)
+    }
+
+    async fn end(&self, session_id: SessionId) -> Result<bool, StoreError> {
+        let ended = self.remove_session(session_id).await?;
+        if ended {
+            self.report(&Event::Revoked { session_id });
+        }
+        Ok(ended)
+    }
+}

@@ -1,0 +1,215 @@
+//! What is remembered of a session: its owner, its times, its locks and their wraps.
+
+mod encoding;
+
+use crate::attempts::Attempts;
+use crate::id::{DeviceLabel, SessionId, Subject};
+use crate::policy::Policy;
+use crate::record::{RecordKey, RecordKind};
+use crate::subject::SubjectState;
+use crate::time::UnixTime;
+use crate::token::{Epoch, TokenDigest, WrapId};
+
+/// How a lock protects its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LockKind {
+    /// Wrapped by the server under a PIN that it sees while unlocking.
+    ServerPin,
+}
+
+impl LockKind {
+    /// Whether a PIN opens the lock.
+    pub(crate) const fn is_pin(self) -> bool {
+        match self {
+            Self::ServerPin => true,
+        }
+    }
+
+    pub(crate) const fn as_u8(self) -> u8 {
+        match self {
+            Self::ServerPin => 1,
+        }
+    }
+
+    pub(crate) const fn from_u8(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::ServerPin),
+            _ => None,
+        }
+    }
+}
+
+/// One wrap that may still open its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrap {
+    pub(crate) id: WrapId,
+    /// `None` once the budget is used up: then nothing is left to test a PIN against.
+    pub(crate) digest: Option<TokenDigest>,
+    pub(crate) attempts: Attempts,
+}
+
+/// A lineage of wraps. `current` opens until one of its successors has been used; then only that one does.
+#[derive(Clone, Debug)]
+pub(crate) struct Lock {
+    /// Its name within the session. A lock that ended does not move the others.
+    pub(crate) index: u8,
+    pub(crate) kind: LockKind,
+    pub(crate) current: Wrap,
+    /// Handed out but not yet used, the newest last.
+    pub(crate) pending: Vec<Wrap>,
+    /// When a wrap of this lock last died.
+    pub(crate) changed_at: UnixTime,
+}
+
+impl Lock {
+    /// Successors that may be outstanding at once: two tabs, or an answer that got lost.
+    pub(crate) const MAX_PENDING: usize = 2;
+
+    pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime) -> Self {
+        Self { index, kind, current, pending: Vec::new(), changed_at: now }
+    }
+
+    fn wraps(&self) -> impl Iterator<Item = &Wrap> {
+        core::iter::once(&self.current).chain(&self.pending)
+    }
+
+    fn wraps_mut(&mut self) -> impl Iterator<Item = &mut Wrap> {
+        core::iter::once(&mut self.current).chain(&mut self.pending)
+    }
+
+    /// Where the live wrap with this id stands: 0 is the current one. Ids are compared in constant time.
+    pub(crate) fn position(&self, id: &WrapId) -> Option<usize> {
+        self.wraps().position(|wrap| wrap.id.ct_eq(id).into())
+    }
+
+    /// The wrap at a position.
+    pub(crate) fn wrap_mut(&mut self, at: usize) -> &mut Wrap {
+        if at == 0 { &mut self.current } else { &mut self.pending[at - 1] }
+    }
+
+    /// The wrap at this position was opened: if it was a successor it becomes the current one, and all others die.
+    pub(crate) fn promote(&mut self, at: usize, now: UnixTime) {
+        if at > 0 {
+            self.current = self.pending.swap_remove(at - 1);
+            self.pending.clear();
+            self.changed_at = now;
+        }
+    }
+
+    /// Adds a successor. When there are two already, the older one dies.
+    pub(crate) fn add_pending(&mut self, wrap: Wrap, now: UnixTime) {
+        if self.pending.len() == Self::MAX_PENDING {
+            self.pending.remove(0);
+            self.changed_at = now;
+        }
+        self.pending.push(wrap);
+    }
+}
+
+/// The state of one session. It has no secret that would open anything, but it is not for the public either.
+#[derive(Clone, Debug)]
+pub struct SessionState {
+    pub(crate) id: SessionId,
+    pub(crate) subject: Subject,
+    pub(crate) label: Option<DeviceLabel>,
+    pub(crate) epoch: Epoch,
+    pub(crate) created_at: UnixTime,
+    pub(crate) last_unlocked_at: UnixTime,
+    /// Wrong verdicts since login, charges in flight included. Never reset.
+    pub(crate) wrong_pins: u16,
+    /// How many of them an unlock has reported already.
+    pub(crate) reported_wrong_pins: u16,
+    /// 1 to 4.
+    pub(crate) locks: Vec<Lock>,
+}
+
+/// The session is over, for whatever reason: expired, idle, revoked, or with it all sessions of its subject.
+/// Only a full login helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session has ended")]
+pub struct SessionEnded;
+
+impl SessionState {
+    /// The most locks a session may have.
+    pub(crate) const MAX_LOCKS: usize = 4;
+
+    /// Where the record of a session lies.
+    #[must_use]
+    pub const fn record_key(id: SessionId) -> RecordKey {
+        RecordKey { kind: RecordKind::Session, id: *id.as_bytes() }
+    }
+
+    /// Which session this is.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whose session this is.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What the session list calls the device.
+    #[must_use]
+    pub const fn label(&self) -> Option<&DeviceLabel> {
+        self.label.as_ref()
+    }
+
+    /// When the full login was.
+    #[must_use]
+    pub const fn created_at(&self) -> UnixTime {
+        self.created_at
+    }
+
+    /// When a PIN last opened the session; the login counts as the first time.
+    #[must_use]
+    pub const fn last_unlocked_at(&self) -> UnixTime {
+        self.last_unlocked_at
+    }
+
+    /// Whether no wrap of any lock grants another guess, so that only a full login helps.
+    #[must_use]
+    pub fn is_locked_out(&self, policy: &Policy) -> bool {
+        let exhausted = |wrap: &Wrap| wrap.attempts.failures >= policy.attempts().limit();
+        self.locks.iter().flat_map(Lock::wraps).all(exhausted)
+    }
+
+    /// When the session ends if nothing happens any more.
+    #[must_use]
+    pub fn expires_at(&self, policy: &Policy) -> UnixTime {
+        let absolute = self.created_at.saturating_add(policy.absolute_lifetime());
+        absolute.min(self.last_unlocked_at.saturating_add(policy.idle_timeout()))
+    }
+
+    /// Whether the session still counts: its times, its count of wrong PINs, and its subject's epoch.
+    ///
+    /// `subject` is `None` when there is no record of the subject, or none that is authentic.
+    ///
+    /// # Errors
+    /// [`SessionEnded`], without telling why.
+    pub fn check_live(
+        &self,
+        subject: Option<&SubjectState>,
+        policy: &Policy,
+        now: UnixTime,
+    ) -> Result<(), SessionEnded> {
+        let same_epoch = subject.is_some_and(|subject| subject.epoch.ct_eq(&self.epoch).into());
+        let in_time = now < self.expires_at(policy);
+        if same_epoch && in_time && self.wrong_pins < policy.max_wrong_pins() { Ok(()) } else { Err(SessionEnded) }
+    }
+
+    /// Forgets the digests of wraps whose budget is used up. Says whether there were any.
+    pub fn forget_exhausted(&mut self, policy: &Policy) -> bool {
+        let limit = policy.attempts().limit();
+        let mut forgot = false;
+        for wrap in self.locks.iter_mut().flat_map(Lock::wraps_mut) {
+            if wrap.attempts.failures >= limit {
+                forgot |= wrap.digest.take().is_some();
+            }
+        }
+        forgot
+    }
+}

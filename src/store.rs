@@ -1,0 +1,80 @@
+//! The promise a store makes.
+
+use core::future::Future;
+use core::pin::Pin;
+use std::error::Error;
+
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use crate::time::UnixTime;
+
+/// What every method of a store returns: boxed, so that `Arc<dyn SessionStore>` works, and `Send`.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why a store did not answer. The source stays inside; outsiders are told nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Not reachable, too slow, or cut off: what was asked may or may not have happened. Try again later.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// What lies there is not a record: another schema, or damage. Trying again does not help.
+    #[error("the store holds something that is not a record")]
+    Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    /// The store is full, or the record larger than [`Record::MAX_BODY`]. Nothing was stored.
+    #[error("the store has no room for the record")]
+    Rejected,
+}
+
+/// Where a listing continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Only ids above this one; `None` starts at the first.
+    pub after: Option<[u8; 16]>,
+    /// At most so many records; 1 to 1000.
+    pub limit: u16,
+}
+
+/// A plain, honest box of records. It knows no clock, no policy and no randomness; it never hides a record because
+/// it expired, and never makes one up.
+///
+/// All methods may fail with [`StoreError::Unavailable`]. A write that was answered is durable: it survives the loss of
+/// the process, and for a database the loss of power.
+pub trait SessionStore: Send + Sync {
+    /// Stores a record under a key that is free.
+    ///
+    /// *Called when* a session begins, a subject is first seen. *Atomic:* of any number of calls with one key, exactly
+    /// one is told [`Inserted::Created`]. *May fail with* [`StoreError::Rejected`] when full. *If it overwrote,* an
+    /// attacker could bring a revoked session back or reset a budget.
+    fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted>;
+
+    /// Reads the record of a key as the last answered write left it, whatever its expiry.
+    ///
+    /// *Called when* anything is decided. *Must* come from the primary, not from a replica that may lag. *If it were
+    /// old,* a revoked session would live on; a budget would not, because writing compares revisions.
+    fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>>;
+
+    /// Replaces the record of `record.key` if its revision is `expected`; never creates one.
+    ///
+    /// *Called when* a guess is charged, a token rotates. *Atomic:* of any number of calls with one `expected`, exactly
+    /// one is told [`Replaced::Replaced`]. *If it were not,* parallel guesses would share one charge; *if it created,* a
+    /// revoked session would come back.
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced>;
+
+    /// Removes a record and says whether there was one.
+    ///
+    /// *Called when* a session is revoked. *Atomic:* of any number of calls, one is told `true`; every later
+    /// `replace_if` is told [`Replaced::Missing`].
+    fn remove<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, bool>;
+
+    /// The records of an owner, of one kind, in ascending order of id.
+    ///
+    /// *Called when* sessions are listed, counted, or revoked. A record that exists before the first page is asked for
+    /// and after the last one is answered *must* be on one of them, whatever is written in between.
+    fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>>;
+
+    /// Removes up to `limit` records with `expires_at < before`; returns how many.
+    ///
+    /// *Called when* the host tidies up. *Must not* remove a record that was replaced by one that expires later in the
+    /// meantime: that would end a session which its owner has just used.
+    fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64>;
+}

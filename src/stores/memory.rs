@@ -1,0 +1,150 @@
+//! Records in the memory of one process: the reference for what a store promises, except that they end with it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use crate::store::{Page, SessionStore, StoreError, StoreFuture};
+use crate::time::UnixTime;
+
+/// A bounded store in memory. When it is full it says so; nothing is evicted.
+///
+/// A session takes about 700 bytes.
+#[derive(Debug)]
+pub struct MemoryStore {
+    records: Mutex<Records>,
+    max_records_per_kind: usize,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    by_key: HashMap<RecordKey, Record>,
+    by_owner: BTreeSet<(OwnerKey, RecordKey)>,
+    by_expiry: BTreeSet<(UnixTime, RecordKey)>,
+    count: HashMap<RecordKind, usize>,
+}
+
+impl MemoryStore {
+    /// Room for this many sessions, and as many records of each other kind.
+    #[must_use]
+    pub fn with_capacity(max_records_per_kind: usize) -> Self {
+        Self { records: Mutex::default(), max_records_per_kind }
+    }
+
+    /// No method panics halfway through a change, so a poisoned lock guards a whole state.
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, record: &Record) -> Result<Inserted, StoreError> {
+        check_size(record)?;
+        let mut records = self.lock();
+        if records.by_key.contains_key(&record.key) {
+            return Ok(Inserted::Exists);
+        }
+        if records.count.get(&record.key.kind).copied().unwrap_or(0) >= self.max_records_per_kind {
+            return Err(StoreError::Rejected);
+        }
+        records.add(record.clone());
+        Ok(Inserted::Created)
+    }
+
+    fn replace(&self, expected: u64, record: &Record) -> Result<Replaced, StoreError> {
+        check_size(record)?;
+        let mut records = self.lock();
+        match records.by_key.get(&record.key) {
+            None => Ok(Replaced::Missing),
+            Some(present) if present.revision != expected => Ok(Replaced::Stale),
+            Some(_) => {
+                records.take(&record.key);
+                records.add(record.clone());
+                Ok(Replaced::Replaced)
+            }
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    /// Room for 100,000 sessions: about 70 MB.
+    fn default() -> Self {
+        Self::with_capacity(100_000)
+    }
+}
+
+const fn check_size(record: &Record) -> Result<(), StoreError> {
+    if record.body.len() <= Record::MAX_BODY { Ok(()) } else { Err(StoreError::Rejected) }
+}
+
+impl Records {
+    fn add(&mut self, record: Record) {
+        if let Some(owner) = record.owner {
+            self.by_owner.insert((owner, record.key));
+        }
+        self.by_expiry.insert((record.expires_at, record.key));
+        *self.count.entry(record.key.kind).or_default() += 1;
+        self.by_key.insert(record.key, record);
+    }
+
+    fn take(&mut self, key: &RecordKey) -> Option<Record> {
+        let record = self.by_key.remove(key)?;
+        if let Some(owner) = record.owner {
+            self.by_owner.remove(&(owner, record.key));
+        }
+        self.by_expiry.remove(&(record.expires_at, record.key));
+        if let Some(count) = self.count.get_mut(&record.key.kind) {
+            *count -= 1;
+        }
+        Some(record)
+    }
+
+    fn page(&self, owner: OwnerKey, kind: RecordKind, page: Page) -> Vec<Record> {
+        use core::ops::Bound::{Excluded, Included, Unbounded};
+        let from = |id| (owner, RecordKey { kind, id });
+        let start = page.after.map_or_else(|| Included(from([0; 16])), |id| Excluded(from(id)));
+        self.by_owner
+            .range((start, Unbounded))
+            .take_while(|(of, key)| *of == owner && key.kind == kind)
+            .take(page.limit.into())
+            .filter_map(|(_, key)| self.by_key.get(key).cloned())
+            .collect()
+    }
+
+    fn purge(&mut self, before: UnixTime, limit: u32) -> u64 {
+        let mut purged = 0;
+        while purged < u64::from(limit) {
+            let Some(&(expires_at, key)) = self.by_expiry.first() else { break };
+            if expires_at >= before {
+                break;
+            }
+            self.take(&key);
+            purged += 1;
+        }
+        purged
+    }
+}
+
+impl SessionStore for MemoryStore {
+    fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted> {
+        Box::pin(async move { self.insert(record) })
+    }
+
+    fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>> {
+        Box::pin(async move { Ok(self.lock().by_key.get(key).cloned()) })
+    }
+
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced> {
+        Box::pin(async move { self.replace(expected, record) })
+    }
+
+    fn remove<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, bool> {
+        Box::pin(async move { Ok(self.lock().take(key).is_some()) })
+    }
+
+    fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>> {
+        Box::pin(async move { Ok(self.lock().page(*owner, kind, page)) })
+    }
+
+    fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64> {
+        Box::pin(async move { Ok(self.lock().purge(before, limit)) })
+    }
+}

@@ -1,0 +1,149 @@
+//! Threads that own the connections. Requests wait for them without blocking a runtime.
+
+use std::error::Error;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io, thread};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+
+/// The most writes that share one commit.
+const MAX_BATCH: usize = 64;
+
+/// The thread that writes.
+pub(super) struct Writer(Sender<Write>);
+
+/// The threads that read.
+pub(super) struct Reader(Sender<Read>);
+
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A write, given the open transaction or the reason why there is none.
+type Write = Box<dyn FnOnce(Result<&Connection, SharedError>) -> Settle + Send>;
+
+/// Tells a write's caller, once it is known whether the batch was committed.
+type Settle = Box<dyn FnOnce(Result<(), SharedError>)>;
+
+/// One error, told to every write of a batch.
+type SharedError = Arc<rusqlite::Error>;
+
+/// What the driver said. It keeps its source.
+#[derive(Debug, thiserror::Error)]
+#[error("SQLite: {0}")]
+struct DriverError(#[source] SharedError);
+
+/// The thread is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's thread has ended")]
+struct ThreadEnded;
+
+fn store_error(error: SharedError) -> StoreError {
+    let corrupt = match &*error {
+        rusqlite::Error::SqliteFailure(failure, _) => {
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        }
+        // A column that does not hold what we write.
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..) => true,
+        _ => false,
+    };
+    let source: Box<dyn Error + Send + Sync> = DriverError(error).into();
+    if corrupt { StoreError::Corrupt(source) } else { StoreError::Unavailable(source) }
+}
+
+fn thread_ended() -> StoreError {
+    StoreError::Unavailable(ThreadEnded.into())
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (send, receive) = channel();
+        thread::Builder::new().name("pinlatch-write".into()).spawn(move || write_all(&connection, &receive))?;
+        Ok(Self(send))
+    }
+
+    /// Answers when what was written is on disk.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (send, receive) = oneshot::channel();
+        let write: Write = Box::new(move |transaction| {
+            let result = transaction.and_then(|connection| work(connection).map_err(Arc::new));
+            // A caller that went away does not want to know.
+            Box::new(move |committed| drop(send.send(committed.and(result).map_err(store_error))))
+        });
+        self.0.send(write).map_err(|_| thread_ended())?;
+        receive.await.unwrap_or_else(|_| Err(thread_ended()))
+    }
+}
+
+fn write_all(connection: &Connection, writes: &Receiver<Write>) {
+    while let Ok(first) = writes.recv() {
+        let batch = std::iter::once(first).chain(writes.try_iter().take(MAX_BATCH - 1));
+        let transaction = connection.execute_batch("BEGIN IMMEDIATE").map_err(Arc::new);
+        let settle: Vec<Settle> =
+            batch.map(|write| write(transaction.as_ref().map(|()| connection).map_err(Arc::clone))).collect();
+        let committed = transaction.and_then(|()| commit(connection).map_err(Arc::new));
+        for settle in settle {
+            settle(committed.clone());
+        }
+    }
+}
+
+/// After a failed commit nothing may be left open. Whether it took effect is unknown to the callers.
+fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    let committed = connection.execute_batch("COMMIT");
+    if committed.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    committed
+}
+
+impl Reader {
+    pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
+        let (send, receive) = channel();
+        let reads = Arc::new(Mutex::new(receive));
+        for connection in connections {
+            let reads = Arc::clone(&reads);
+            thread::Builder::new().name("pinlatch-read".into()).spawn(move || read_all(&connection, &reads))?;
+        }
+        Ok(Self(send))
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (send, receive) = oneshot::channel();
+        let read: Read = Box::new(move |connection| {
+            drop(send.send(work(connection).map_err(|error| store_error(Arc::new(error)))));
+        });
+        self.0.send(read).map_err(|_| thread_ended())?;
+        receive.await.unwrap_or_else(|_| Err(thread_ended()))
+    }
+}
+
+fn read_all(connection: &Connection, reads: &Mutex<Receiver<Read>>) {
+    loop {
+        let next = reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(read) = next else { return };
+        read(connection);
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}

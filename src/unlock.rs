@@ -1,0 +1,239 @@
+//! Coming back with a PIN, in steps that can only be taken in their order.
+//!
+//! ```text
+//! PresentedWrap ─▶ Admitted ─▶ ChargedAttempt ─▶ StretchTask ─▶ StretchedPin ─▶ ProvenPin ─▶ Unlocked
+//!  authentic        live, a     charge stored     may run the    KDF ran         digest        next wrap
+//!                   guess free                    KDF                            equal         stored
+//! ```
+//!
+//! Each arrow demands what stands before it. The KDF cannot run for an attempt that was not charged, and a token
+//! cannot leave before the state that expects it is stored.
+
+mod rotate;
+
+pub use rotate::Unlocked;
+
+use rand_core::CryptoRng;
+
+use crate::attempts::{Charge, Refused};
+use crate::context::Context;
+use crate::id::{SessionId, Subject};
+use crate::keyring::Keys;
+use crate::pin::Pin;
+use crate::policy::Policy;
+use crate::record::Replaced;
+use crate::session::{Lock, SessionState};
+use crate::stretched_pin::{StretchTask, StretchedPin};
+use crate::subject::SubjectState;
+use crate::time::UnixTime;
+use crate::token::TokenDigest;
+use crate::wrap::{Handle, PresentedWrap};
+
+/// Why a wrap is not admitted. No guess was charged and no PIN was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Over: expired, idle, revoked, all sessions revoked, or a lock that is gone.
+    SessionEnded,
+    /// A newer wrap was handed out moments ago: read the storage again and retry with what is there.
+    Superseded,
+    /// An old wrap came back long after it was replaced. The session is to be revoked.
+    Reused,
+    /// Wait until then.
+    Throttled {
+        /// The first instant at which a guess is granted again.
+        until: UnixTime,
+    },
+    /// The budget of this wrap is used up.
+    LockedOut,
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Throttled { until } => Self::Throttled { until },
+            Refused::LockedOut => Self::LockedOut,
+        }
+    }
+}
+
+/// A state that must be stored before its evidence exists.
+///
+/// ```compile_fail
+/// // The attempt is not charged before a store says so.
+/// fn early(step: pinlatch::unlock::Uncommitted<pinlatch::unlock::ChargedAttempt>) { let attempt = step.evidence; }
+/// ```
+#[derive(Debug)]
+#[must_use = "a state that is not stored did not happen"]
+pub struct Uncommitted<T> {
+    state: SessionState,
+    evidence: T,
+}
+
+impl<T> Uncommitted<T> {
+    /// What to store.
+    #[must_use]
+    pub const fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// Gives out the evidence, and the state that is now stored, if the swap took place.
+    ///
+    /// # Errors
+    /// The outcome, when it was another one. The step has to be repeated on a fresh state.
+    pub fn stored(self, outcome: Replaced) -> Result<(T, SessionState), Replaced> {
+        if outcome == Replaced::Replaced { Ok((self.evidence, self.state)) } else { Err(outcome) }
+    }
+}
+
+/// Where a live wrap stands in its session.
+struct WrapAt {
+    lock: usize,
+    wrap: usize,
+}
+
+/// Finds the wrap of a handle in a session that is live.
+fn locate(
+    handle: &Handle,
+    state: &SessionState,
+    subject: Option<&SubjectState>,
+    context: &Context<'_>,
+) -> Result<WrapAt, Refusal> {
+    state.check_live(subject, context.policy, context.now).map_err(|_| Refusal::SessionEnded)?;
+    let same_lock = |lock: &Lock| lock.index == handle.lock_index && lock.kind == handle.lock_kind;
+    let at = state.locks.iter().position(same_lock).ok_or(Refusal::SessionEnded)?;
+    let lock = &state.locks[at];
+    match lock.position(&handle.wrap_id) {
+        Some(wrap) => Ok(WrapAt { lock: at, wrap }),
+        // Also when the clock ran backwards since.
+        None if context.now <= lock.changed_at.saturating_add(context.policy.superseded_grace()) => {
+            Err(Refusal::Superseded)
+        }
+        None => Err(Refusal::Reused),
+    }
+}
+
+/// Evidence that the session is live, the wrap is one that it expects, and a guess is granted.
+#[derive(Debug)]
+#[must_use = "an attempt that is not charged must not be made"]
+pub struct Admitted<'a>(Uncommitted<ChargedAttempt<'a>>);
+
+impl<'a> Admitted<'a> {
+    /// Checks, in this order: the session is live, the wrap is expected, the wrap is not used up or throttled.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the first reason found.
+    pub fn check(
+        presented: &'a PresentedWrap,
+        state: &SessionState,
+        subject: Option<&SubjectState>,
+        context: &Context<'_>,
+    ) -> Result<Self, Refusal> {
+        let policy = context.policy;
+        let at = locate(presented.handle(), state, subject, context)?;
+        let mut state = state.clone();
+        let wrap = state.locks[at.lock].wrap_mut(at.wrap);
+        let (attempts, charge) = wrap.attempts.charge(policy.attempts(), context.now)?;
+        wrap.attempts = attempts;
+        // A digest is deleted only when the budget is used up; a policy that grants more guesses cannot undo that.
+        let digest = wrap.digest.clone().ok_or(Refusal::LockedOut)?;
+        state.wrong_pins = state.wrong_pins.saturating_add(1);
+        let ends_session = state.wrong_pins >= policy.max_wrong_pins();
+        let subject = state.subject.clone();
+        Ok(Self(Uncommitted { state, evidence: ChargedAttempt { presented, subject, digest, charge, ends_session } }))
+    }
+
+    /// Charges the guess: to the wrap, with the wait this brings, and to the session.
+    pub fn charge(self) -> Uncommitted<ChargedAttempt<'a>> {
+        self.0
+    }
+}
+
+/// Evidence that a guess was charged and that the store has it.
+///
+/// ```compile_fail
+/// // There is no other way to it than a stored charge.
+/// let attempt = pinlatch::unlock::ChargedAttempt { presented: todo!(), charge: todo!() };
+/// ```
+#[derive(Debug)]
+pub struct ChargedAttempt<'a> {
+    presented: &'a PresentedWrap,
+    subject: Subject,
+    digest: TokenDigest,
+    charge: Charge,
+    ends_session: bool,
+}
+
+/// The PIN was wrong. The charge stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongPin {
+    /// Guesses that the wrap still grants. At 0 only a full login helps.
+    pub attempts_remaining: u8,
+    /// From when on the next one is granted, if there is a wait.
+    pub retry_at: Option<UnixTime>,
+    /// Whether this was the last wrong PIN of the session's whole life, so that the session is to be removed.
+    pub ends_session: bool,
+}
+
+impl<'a> ChargedAttempt<'a> {
+    /// Of which session.
+    #[must_use]
+    pub const fn session_id(&self) -> SessionId {
+        self.presented.session_id()
+    }
+
+    /// Of whom.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The KDF evaluation that was paid for.
+    pub fn stretch_task(&self, pin: &Pin) -> StretchTask {
+        StretchTask::for_attempt(pin, self.presented.salt(), self.presented.params())
+    }
+
+    /// Compares what the PIN opens with what the server expects, in constant time.
+    ///
+    /// # Errors
+    /// [`WrongPin`] with what is left of the budget.
+    pub fn judge(self, pin: StretchedPin, keys: &Keys) -> Result<ProvenPin<'a>, WrongPin> {
+        let Self { presented, subject, digest, charge, ends_session } = self;
+        let Handle { pepper_id, lock_kind, session_id, wrap_id, .. } = presented.handle();
+        let right = keys.find(*pepper_id).is_some_and(|pepper| {
+            let candidate = presented.unwrap_token(&pin, pepper);
+            let candidate = candidate.expose_secret();
+            pepper.digest(&subject, *session_id, lock_kind.as_u8(), wrap_id, candidate).ct_eq(&digest).into()
+        });
+        if right {
+            Ok(ProvenPin { presented, charge, pin })
+        } else {
+            let (attempts_remaining, retry_at) = (charge.remaining(), charge.wait_until());
+            Err(WrongPin { attempts_remaining, retry_at, ends_session })
+        }
+    }
+}
+
+/// Evidence that the PIN was right.
+///
+/// ```compile_fail
+/// // There is no other way to it than `ChargedAttempt::judge`.
+/// let proven = pinlatch::unlock::ProvenPin { presented: todo!(), charge: todo!(), pin: todo!() };
+/// ```
+#[derive(Debug)]
+pub struct ProvenPin<'a> {
+    presented: &'a PresentedWrap,
+    charge: Charge,
+    pin: StretchedPin,
+}
+
+impl ProvenPin<'_> {
+    /// The KDF evaluation that moves the lock to the policy's present parameters, if it has others.
+    pub fn upgrade_task<R: CryptoRng + ?Sized>(&self, pin: &Pin, policy: &Policy, rng: &mut R) -> Option<StretchTask> {
+        (self.pin.params() != policy.kdf()).then(|| StretchTask::for_upgrade(pin, policy.kdf(), rng))
+    }
+
+    /// Takes the result of the upgrade: the next wrap is made with it.
+    pub fn upgrade(&mut self, pin: StretchedPin) {
+        self.pin = pin;
+    }
+}
