@@ -2,6 +2,7 @@
 
 use core::future::poll_fn;
 use core::pin::pin;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,7 @@ struct Budget {
     kib: u32,
     permits: Arc<Semaphore>,
     free: Mutex<Vec<KdfMemory>>,
+    evaluations: AtomicU64,
 }
 
 /// No room in time.
@@ -45,7 +47,8 @@ impl KdfPool {
     #[must_use]
     pub fn new(kib: u32, max_wait: Duration) -> Self {
         let permits = Arc::new(Semaphore::new(usize::try_from(kib).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { budget: Arc::new(Budget { kib, permits, free: Mutex::default() }), max_wait }
+        let budget = Budget { kib, permits, free: Mutex::default(), evaluations: AtomicU64::new(0) };
+        Self { budget: Arc::new(budget), max_wait }
     }
 
     /// The budget in KiB.
@@ -58,6 +61,12 @@ impl KdfPool {
     #[must_use]
     pub const fn max_wait(&self) -> Duration {
         self.max_wait
+    }
+
+    /// Evaluations begun so far: a number to watch.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.budget.evaluations.load(Ordering::Relaxed)
     }
 
     /// Waits for room for evaluations of up to `kib`, one after another.
@@ -112,6 +121,7 @@ impl Reservation {
         let (send, receive) = oneshot::channel();
         blocking::unblock(move || {
             let mut memory = reserved.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            reserved.budget.evaluations.fetch_add(1, Ordering::Relaxed);
             // Nobody may be waiting any more; the charge stands either way.
             drop(send.send(task.run(&mut memory)));
         })

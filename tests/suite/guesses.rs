@@ -1,0 +1,243 @@
+//! The guess budget, online.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pinlatch::UnlockError;
+use pinlatch::authorize::Window;
+use pinlatch::observer::Event;
+
+use crate::world::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn the_documented_schedule_is_the_one_that_runs() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store, policy(), key_ring(1), "");
+        let wrapped = world.wrapped().await;
+        let mut waits = Vec::new();
+        for remaining in (1..10).rev() {
+            let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) = world.unlock(&wrapped, WRONG).await else {
+                panic!("{name}: a wrong PIN with {remaining} guesses left")
+            };
+            assert_eq!(attempts_remaining, remaining);
+            waits.push(retry_after.unwrap_or_default().as_secs() / 60);
+            if let Some(wait) = retry_after {
+                world.clock.advance(wait - Duration::from_millis(1));
+                assert_eq!(world.code(&wrapped, PIN).await, "throttled");
+                world.clock.advance(Duration::from_millis(1));
+            }
+        }
+        assert_eq!(waits, [0, 0, 0, 0, 1, 5, 15, 30, 90]);
+        assert_eq!(world.code(&wrapped, WRONG).await, "locked_out");
+        world.clock.advance(MINUTE * 60 * 24);
+        assert_eq!(world.code(&wrapped, PIN).await, "locked_out");
+        assert_eq!(world.kdf.evaluations(), 1 + 10, "one for the login, ten for the guesses");
+    })
+    .await;
+}
+
+/// The guess race: several servers on one store, each with many requests at once. Each server lets only one request of
+/// a session evaluate at a time, so it takes more than one of them to race.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_guesses_get_the_scheduled_number_of_evaluations() {
+    on_each_store(|name, store| async move {
+        for _ in 0..3 {
+            let servers: Vec<_> =
+                (0..4).map(|_| Arc::new(World::on(store.clone(), policy(), key_ring(1), ""))).collect();
+            let wrapped: Arc<str> = servers[0].wrapped().await.into();
+            let guesses: Vec<_> = (0..1000)
+                .map(|guess| {
+                    let (server, wrapped) = (servers[guess % 4].clone(), wrapped.clone());
+                    tokio::spawn(async move {
+                        loop {
+                            match server.unlock(&wrapped, &format!("{:06}", 100_000 + guess)).await {
+                                Err(UnlockError::Busy { .. }) => tokio::task::yield_now().await,
+                                other => break other.map_or_else(|error| error.code(), |_| "ok"),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let mut verdicts = 0;
+            for guess in guesses {
+                match guess.await.unwrap() {
+                    "wrong_pin" => verdicts += 1,
+                    "throttled" => {}
+                    other => panic!("{name}: {other}"),
+                }
+            }
+            let evaluations: u64 = servers.iter().map(|server| server.kdf.evaluations()).sum();
+            assert_eq!((verdicts, evaluations), (5, 1 + 5), "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_pin_takes_back_its_own_charge_only() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    for _ in 0..3 {
+        assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
+    }
+    assert_eq!(world.unlock(&wrapped, PIN).await.unwrap().failed_attempts, 3);
+    // The copy of the old wrap has its three failures still.
+    let Err(UnlockError::WrongPin { attempts_remaining, .. }) = world.unlock(&wrapped, WRONG).await else { panic!() };
+    assert_eq!(attempts_remaining, 6);
+}
+
+/// A thief who guesses between the owner's visits has one budget for the copy, however often the owner comes.
+#[tokio::test]
+async fn slow_guessing_through_a_copy_ends_with_its_budget() {
+    let world = World::with(fast().idle_timeout(Duration::from_secs(86_400 * 365)).build().unwrap());
+    let copy = world.wrapped().await;
+    let mut owner = copy.clone();
+    let mut evaluated = 0;
+    for day in 0..25 {
+        world.clock.advance(Duration::from_secs(86_400));
+        match world.code(&copy, WRONG).await {
+            "wrong_pin" => evaluated += 1,
+            // The owner's successor was used: the copy is noticed, and the session is over for both.
+            "token_reused" => break,
+            other => panic!("{other}"),
+        }
+        // The owner's answer is lost on even days, so the copy stays current for a while.
+        let next = world.unlock(&owner, PIN).await.unwrap().wrapped_token.into_string();
+        if day % 2 == 1 {
+            owner = next;
+        }
+    }
+    assert!(evaluated <= 3, "{evaluated}");
+}
+
+#[tokio::test]
+async fn while_refused_right_and_wrong_pins_are_answered_alike_and_not_evaluated() {
+    let world = World::new();
+    let throttled = world.wrapped().await;
+    for _ in 0..5 {
+        assert_eq!(world.code(&throttled, WRONG).await, "wrong_pin");
+    }
+    let locked_out = world.wrapped().await;
+    for _ in 0..10 {
+        world.clock.advance(MINUTE * 90);
+        world.code(&locked_out, WRONG).await;
+    }
+    for _ in 0..2 {
+        // Once more into the waiting time: the 90 minutes have passed for the first session, too.
+        world.code(&throttled, WRONG).await;
+    }
+    let open = world.wrapped().await;
+
+    let evaluations = world.kdf.evaluations();
+    for (wrapped, code) in [(&throttled, "throttled"), (&locked_out, "locked_out")] {
+        let answers = [PIN, WRONG, "another text"].map(|pin| world.unlock(wrapped, pin));
+        let mut shown = Vec::new();
+        for answer in answers {
+            shown.push(format!("{:?}", answer.await.unwrap_err()));
+        }
+        assert!(shown.iter().all(|answer| *answer == shown[0]), "{shown:?}");
+        assert_eq!(world.code(wrapped, PIN).await, code);
+    }
+    world.clock.set_window(Window::Closed { opens: Some(START) });
+    for pin in [PIN, WRONG] {
+        let answer = world.unlock(&open, pin).await.unwrap_err();
+        assert!(matches!(answer, UnlockError::OutsideHours { opens: Some(START) }), "{answer:?}");
+    }
+    assert_eq!(world.kdf.evaluations(), evaluations);
+
+    world.clock.set_window(Window::Open { until: pinlatch::UnixTime::MAX });
+    let Err(UnlockError::WrongPin { attempts_remaining, .. }) = world.unlock(&open, WRONG).await else { panic!() };
+    assert_eq!(attempts_remaining, 9, "being refused outside the hours charged nothing");
+}
+
+/// Wherever a request is cancelled: an evaluation that began was charged before.
+#[tokio::test]
+async fn a_cancelled_request_gets_no_guess_for_free() {
+    for polls in 0..40 {
+        let world = World::with(fast().attempts(no_waits()).build().unwrap());
+        let wrapped = world.wrapped().await;
+        let ended = cancel_after(polls, world.unlock(&wrapped, WRONG)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let evaluated = world.kdf.evaluations() - 1;
+        let Err(UnlockError::WrongPin { attempts_remaining, .. }) = world.unlock(&wrapped, WRONG).await else { panic!() };
+        let charged = u64::from(9 - attempts_remaining);
+        assert!(charged >= evaluated, "{polls} polls: {evaluated} evaluated, {charged} charged");
+        if ended {
+            assert_eq!((evaluated, charged), (1, 1));
+            return;
+        }
+    }
+    panic!("40 polls are enough for an unlock");
+}
+
+#[tokio::test]
+async fn wrong_pins_of_a_whole_life_end_the_session() {
+    let world = World::with(fast().max_wrong_pins(10).attempts(no_waits()).build().unwrap());
+    let mut wrapped = world.wrapped().await;
+    for _ in 0..3 {
+        for _ in 0..3 {
+            assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
+        }
+        wrapped = world.next(&wrapped).await;
+    }
+    assert_eq!(world.code(&wrapped, WRONG).await, "session_ended");
+    assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
+}
+
+/// The charge alone reaches the cap; the PIN is right, so it is taken back and the session goes on.
+#[tokio::test]
+async fn the_last_wrong_pin_is_a_wrong_one() {
+    let world = World::with(fast().max_wrong_pins(10).attempts(no_waits()).build().unwrap());
+    let mut wrapped = world.wrapped().await;
+    for _ in 0..9 {
+        assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
+    }
+    for _ in 0..3 {
+        wrapped = world.next(&wrapped).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lockout_touches_neither_other_sessions_nor_a_new_login() {
+    let world = World::with(fast().attempts(no_waits()).build().unwrap());
+    let (attacked, other) = (world.wrapped().await, world.wrapped().await);
+    for _ in 0..10 {
+        world.code(&attacked, WRONG).await;
+    }
+    assert_eq!(world.code(&attacked, PIN).await, "locked_out");
+    assert_eq!(world.code(&other, PIN).await, "ok");
+    let again = world.wrapped().await;
+    assert_eq!(world.code(&again, PIN).await, "ok");
+}
+
+#[tokio::test]
+async fn a_successor_still_opens_when_a_thief_used_up_the_copy() {
+    let world = World::with(fast().attempts(no_waits()).build().unwrap());
+    let copy = world.wrapped().await;
+    let owner = world.next(&copy).await;
+    for _ in 0..10 {
+        world.code(&copy, WRONG).await;
+    }
+    assert_eq!(world.code(&copy, PIN).await, "locked_out");
+    assert_eq!(world.code(&owner, PIN).await, "ok");
+}
+
+#[tokio::test]
+async fn events_tell_the_story_in_order() {
+    let world = World::with(fast().attempts(no_waits()).build().unwrap());
+    let session = world.login("alice").await;
+    let (session_id, wrapped) = (session.session_id, session.wrapped_token.into_string());
+    world.code(&wrapped, WRONG).await;
+    world.code(&wrapped, PIN).await;
+    let subject = subject("alice");
+    assert_eq!(
+        world.events.take(),
+        [
+            Event::Issued { session_id, subject: subject.clone() },
+            Event::WrongPin { session_id, subject: subject.clone(), attempts_remaining: 9 },
+            Event::Unlocked { session_id, subject, failed_attempts: 1 },
+        ]
+    );
+}

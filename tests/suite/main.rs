@@ -1,0 +1,14 @@
+//! What the façade promises, told as stories, on both stores.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod world;
+
+mod expiry;
+mod forged;
+mod guesses;
+mod lineage;
+mod outages;
+mod rotation_of_secrets;
+mod secrecy;
+mod sessions;
+mod store_contract;

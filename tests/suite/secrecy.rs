@@ -1,0 +1,265 @@
+//! Secrets are looked for wherever something is shown, written or thrown.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use pinlatch::observer::{Event, Observer};
+use pinlatch::stores::SqliteStore;
+use pinlatch::{FullLogin, KdfPool, Sessions, UnlockError};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::*;
+
+const CANARY_PIN: &str = "canary-PIN-83519";
+const CANARY_WRONG: &str = "canary-WRONG-40277";
+const CANARY_NEW: &str = "canary-NEW-66104";
+
+/// A value, in every form in which it could slip out.
+struct Canary {
+    name: String,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Canary {
+    fn bytes(name: &str, secret: &[u8]) -> Self {
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let list = format!("{secret:?}");
+        let forms = vec![
+            secret.to_vec(),
+            hex.to_uppercase().into_bytes(),
+            hex.into_bytes(),
+            Base64UrlUnpadded::encode_string(secret).into_bytes(),
+            list.trim_matches(['[', ']']).as_bytes().to_vec(),
+        ];
+        Self { name: name.into(), forms }
+    }
+
+    fn text(name: &str, secret: &str) -> Self {
+        Self::bytes(name, secret.as_bytes())
+    }
+
+    fn is_in(&self, haystack: &[u8]) -> bool {
+        self.forms.iter().any(|form| haystack.windows(form.len()).any(|window| window == form))
+    }
+}
+
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    fn show(&self, text: impl AsRef<[u8]>) {
+        self.0.lock().unwrap().extend_from_slice(text.as_ref());
+        self.0.lock().unwrap().push(b'\n');
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.show(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Output {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Observer for Output {
+    fn observe(&self, event: &Event) {
+        self.show(format!("{event:?} {event:#?}"));
+    }
+}
+
+/// An error as logs show it, with all its sources.
+fn show_error(output: &Output, error: &dyn std::error::Error) {
+    output.show(format!("{error} {error:?} {error:#?}"));
+    if let Some(source) = error.source() {
+        show_error(output, source);
+    }
+}
+
+fn wrap_id(wrapped: &str) -> [u8; 16] {
+    let blob = Base64UrlUnpadded::decode_vec(wrapped.strip_prefix("plw1_").unwrap()).unwrap();
+    blob[23..39].try_into().unwrap()
+}
+
+#[test]
+fn no_secret_in_logs_debug_errors_panics_or_the_database() {
+    let output = Output::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(output.clone())
+        .with_ansi(false)
+        .finish();
+    let hook = std::panic::take_hook();
+    let panics = output.clone();
+    std::panic::set_hook(Box::new(move |info| panics.show(format!("{info} {info:?}"))));
+
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let wraps = tracing::subscriber::with_default(subscriber, || runtime.block_on(a_life(&output, directory.path())));
+    std::panic::set_hook(hook);
+
+    let mut secrets = vec![
+        Canary::text("PIN", CANARY_PIN),
+        Canary::text("wrong PIN", CANARY_WRONG),
+        Canary::text("new PIN", CANARY_NEW),
+        Canary::bytes("pepper", &secret(1)),
+        Canary::bytes("index key", &secret(0xE0)),
+        Canary::bytes("signing key", &secret(0xA0)),
+    ];
+    let mut not_for_logs = Vec::new();
+    for (at, text) in wraps.iter().enumerate() {
+        secrets.push(Canary::text(&format!("token {at}"), text));
+        if text.starts_with("plw1_") {
+            not_for_logs.push(Canary::bytes(&format!("wrap id {at}"), &wrap_id(text)));
+        }
+    }
+    let shown = output.0.lock().unwrap().clone();
+    let text = String::from_utf8_lossy(&shown);
+    for landmark in ["WrongPin", "RecordRefused", "Reuse", "observer panics", "CANARY-STORE-SOURCE"] {
+        assert!(text.contains(landmark), "the search is worth nothing if {landmark} was not shown");
+    }
+    for canary in secrets.iter().chain(&not_for_logs) {
+        assert!(!canary.is_in(&shown), "{} was shown:\n{text}", canary.name);
+    }
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let content = std::fs::read(&path).unwrap();
+        for canary in &secrets {
+            assert!(!canary.is_in(&content), "{} is in {}", canary.name, path.display());
+        }
+    }
+}
+
+/// Everything that can happen to a session, shown as loudly as possible. Returns the tokens that were handed out.
+async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
+    let store = SqliteStore::open(directory.join("store.db")).unwrap();
+    let world = World::on(Arc::new(store.clone()), policy(), key_ring(1), "");
+    let sessions = Sessions::builder_on(key_ring(1), world.store.clone(), access_tokens())
+        .policy(fast().attempts(no_waits()).build().unwrap())
+        .clock(world.clock.clone())
+        .observer(Arc::new(output.clone()))
+        .kdf_pool(KdfPool::new(65_536, std::time::Duration::from_secs(5)))
+        .build()
+        .unwrap();
+    output.show(format!("{:?} {:?} {:?} {:?}", sessions, key_ring(1), access_tokens(), pin(CANARY_PIN)));
+    let login = || {
+        let (sessions, login) = (sessions.clone(), FullLogin::vouched_by_host(subject("alice")));
+        async move { sessions.login(login, pin(CANARY_PIN)).await.unwrap() }
+    };
+
+    let issued = login().await;
+    output.show(format!("{issued:?} {issued:#?}"));
+    let first = issued.wrapped_token.into_string();
+    let mut tokens = vec![first.clone()];
+    for with in [CANARY_WRONG, CANARY_PIN] {
+        match sessions.unlock(&first, &pin(with)).await {
+            Ok(opened) => {
+                output.show(format!("{opened:?} {opened:#?}"));
+                tokens.push(opened.access_token.as_str().to_owned());
+                tokens.push(opened.wrapped_token.into_string());
+            }
+            Err(error) => show_error(output, &error),
+        }
+    }
+    let second = tokens.last().unwrap().clone();
+    let changed = sessions.change_pin(&second, &pin(CANARY_PIN), pin(CANARY_NEW)).await.unwrap();
+    tokens.push(changed.into_string());
+    show_error(output, &sessions.change_pin(&second, &pin(CANARY_PIN), pin("aaaaaa")).await.unwrap_err());
+    show_error(output, &sessions.verify(&tokens[1].replace('.', "!")).unwrap_err());
+
+    world.store.set_fault(Fault::Down);
+    show_error(output, &sessions.unlock(&second, &pin(CANARY_PIN)).await.unwrap_err());
+    world.store.set_fault(Fault::None);
+
+    world.clock.advance(std::time::Duration::from_secs(60));
+    show_error(output, &sessions.unlock(&first, &pin(CANARY_PIN)).await.unwrap_err());
+    show_error(output, &sessions.unlock(&format!("{first}x"), &pin(CANARY_PIN)).await.unwrap_err());
+
+    let locked = login().await.wrapped_token.into_string();
+    for _ in 0..11 {
+        show_error(output, &sessions.unlock(&locked, &pin(CANARY_WRONG)).await.unwrap_err());
+    }
+    tokens.push(locked);
+    tokens.push(an_edited_row(&sessions, &store, output).await);
+    tokens.push(a_panic(&world).await);
+    tokens
+}
+
+async fn an_edited_row(sessions: &Sessions, store: &SqliteStore, output: &Output) -> String {
+    use pinlatch::session::SessionState;
+    use pinlatch::store::SessionStore;
+    let login = FullLogin::vouched_by_host(subject("bob"));
+    let issued = sessions.login(login, pin(CANARY_PIN)).await.unwrap();
+    let mut record = store.load(&SessionState::record_key(issued.session_id)).await.unwrap().unwrap();
+    output.show(format!("{record:?} {record:#?}"));
+    record.body[40] ^= 1;
+    let _ = store.replace_if(record.revision, &record).await.unwrap();
+    let wrapped = issued.wrapped_token.into_string();
+    let error = sessions.unlock(&wrapped, &pin(CANARY_PIN)).await.unwrap_err();
+    assert!(matches!(error, UnlockError::SessionEnded));
+    show_error(output, &error);
+    wrapped
+}
+
+async fn a_panic(world: &World) -> String {
+    struct Panics;
+    impl Observer for Panics {
+        fn observe(&self, event: &Event) {
+            if let Event::Unlocked { .. } = event {
+                panic!("observer panics at {event:?}");
+            }
+        }
+    }
+    let sessions = Sessions::builder_on(key_ring(1), world.store.clone(), access_tokens())
+        .policy(policy())
+        .clock(world.clock.clone())
+        .observer(Arc::new(Panics))
+        .build()
+        .unwrap();
+    let login = FullLogin::vouched_by_host(subject("carol"));
+    let wrapped = sessions.login(login, pin(CANARY_PIN)).await.unwrap().wrapped_token.into_string();
+    let presented = wrapped.clone();
+    let died = tokio::spawn(async move { sessions.unlock(&presented, &pin(CANARY_PIN)).await }).await;
+    assert!(died.unwrap_err().is_panic());
+    wrapped
+}
+
+/// What is stored of two sessions that differ only in their PIN differs only in what is random.
+#[tokio::test]
+async fn nothing_stored_depends_on_the_pin() {
+    use pinlatch::session::SessionState;
+    use pinlatch::store::SessionStore;
+    let world = World::new();
+    let mut bodies = Vec::new();
+    for text in ["a", "bb", "ccc"].map(|tail| format!("canary{tail}7")) {
+        let issued = world.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(&text)).await.unwrap();
+        let _ = world.unlock(issued.wrapped_token.as_str(), &text).await.unwrap();
+        let record = world.store.load(&SessionState::record_key(issued.session_id)).await.unwrap().unwrap();
+        bodies.push(record.body.len());
+        assert_eq!(issued.wrapped_token.as_str().len(), pinlatch::WrappedToken::LEN);
+    }
+    assert!(bodies.iter().all(|len| *len == bodies[0]), "not even the length of the PIN: {bodies:?}");
+}
+
+/// Store errors keep their source for logs, and no answer's own text repeats it.
+#[tokio::test]
+async fn outward_text_is_constant() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    world.store.set_fault(Fault::Down);
+    let error = world.unlock(&wrapped, PIN).await.unwrap_err();
+    assert_eq!(error.to_string(), "the store did not answer");
+    let source = std::error::Error::source(&error).and_then(std::error::Error::source).unwrap();
+    assert!(source.to_string().contains("CANARY-STORE-SOURCE"));
+}

@@ -1,0 +1,198 @@
+//! Listing and ending sessions, and how many there may be.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pinlatch::{DeviceLabel, FullLogin, LoginError, SessionId, Subject};
+
+use crate::world::*;
+
+impl World {
+    async fn ids(&self, name: &str) -> Vec<SessionId> {
+        let sessions = self.sessions.sessions_of(&subject(name)).await.unwrap();
+        sessions.iter().map(|session| session.session_id).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_list_shows_live_sessions_the_newest_first() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store, policy(), key_ring(1), "");
+        let login = FullLogin::vouched_by_host(subject("alice"));
+        let labelled = login.with_label(DeviceLabel::new("Firefox on Linux").unwrap());
+        let first = world.sessions.login(labelled, pin(PIN)).await.unwrap();
+        world.clock.advance(Duration::from_secs(10));
+        let second = world.login("alice").await;
+        world.login("bob").await;
+        world.clock.advance(Duration::from_secs(10));
+        world.next(first.wrapped_token.as_str()).await;
+
+        let list = world.sessions.sessions_of(&subject("alice")).await.unwrap();
+        assert_eq!(list.len(), 2, "{name}");
+        assert_eq!((list[0].session_id, list[1].session_id), (second.session_id, first.session_id), "{name}");
+        assert_eq!(list[1].label.as_ref().map(DeviceLabel::as_str), Some("Firefox on Linux"), "{name}");
+        assert_eq!(list[1].created_at, START, "{name}");
+        assert_eq!(list[1].last_unlocked_at, START.saturating_add(Duration::from_secs(20)), "{name}");
+        assert_eq!(list[0].last_unlocked_at, list[0].created_at, "{name}");
+        assert!(!list[0].locked_out, "{name}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_locked_out_session_is_shown_as_such() {
+    let world = World::with(fast().attempts(no_waits()).build().unwrap());
+    let wrapped = world.wrapped().await;
+    for _ in 0..10 {
+        world.code(&wrapped, WRONG).await;
+    }
+    assert!(world.sessions.sessions_of(&subject("alice")).await.unwrap()[0].locked_out);
+}
+
+#[tokio::test]
+async fn the_oldest_sessions_end_beyond_the_limit() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store, fast().max_sessions(3).build().unwrap(), key_ring(1), "");
+        let mut logins = Vec::new();
+        for _ in 0..5 {
+            world.clock.advance(Duration::from_secs(1));
+            logins.push(world.login("alice").await);
+        }
+        let expected: Vec<_> = logins[2..].iter().rev().map(|login| login.session_id).collect();
+        assert_eq!(world.ids("alice").await, expected, "{name}");
+        assert_eq!(world.code(logins[1].wrapped_token.as_str(), PIN).await, "session_ended", "{name}");
+        assert_eq!(world.code(logins[2].wrapped_token.as_str(), PIN).await, "ok", "{name}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn logins_at_the_same_time_agree_on_who_stays() {
+    on_each_store(|name, store| async move {
+        let worlds: Vec<_> = (0..4)
+            .map(|_| Arc::new(World::on(store.clone(), fast().max_sessions(3).build().unwrap(), key_ring(1), "")))
+            .collect();
+        let logins: Vec<_> = (0..24)
+            .map(|at| {
+                let world = worlds[at % 4].clone();
+                tokio::spawn(async move { world.login("alice").await })
+            })
+            .collect();
+        let mut wrapped = Vec::new();
+        for login in logins {
+            wrapped.push(login.await.unwrap().wrapped_token.into_string());
+        }
+        let ids = worlds[0].ids("alice").await;
+        assert_eq!(ids.len(), 3, "{name}");
+        let mut live = 0;
+        for wrapped in wrapped {
+            live += usize::from(worlds[0].code(&wrapped, PIN).await == "ok");
+        }
+        assert_eq!(live, 3, "{name}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revoking_one_ends_that_one_and_only_for_its_owner() {
+    let world = World::new();
+    let (alice, bob) = (world.login("alice").await, world.login("bob").await);
+    let revoke = |name: &str, id| {
+        let (sessions, subject) = (world.sessions.clone(), subject(name));
+        async move { sessions.revoke(&subject, id).await.unwrap() }
+    };
+    assert!(!revoke("bob", alice.session_id).await, "somebody else's session is none");
+    assert!(revoke("alice", alice.session_id).await);
+    assert!(!revoke("alice", alice.session_id).await);
+    assert_eq!(world.code(alice.wrapped_token.as_str(), PIN).await, "session_ended");
+    assert_eq!(world.code(bob.wrapped_token.as_str(), PIN).await, "ok");
+}
+
+#[tokio::test]
+async fn revoking_all_ends_every_session_and_every_live_token_at_once() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store, policy(), key_ring(1), "");
+        let opened = world.unlock(&world.wrapped().await, PIN).await.unwrap();
+        let other = world.wrapped().await;
+        let bob = world.login("bob").await;
+        assert!(world.sessions.verify_live(opened.access_token.as_str()).await.is_ok(), "{name}");
+
+        world.sessions.revoke_all(&subject("alice")).await.unwrap();
+        for wrapped in [opened.wrapped_token.as_str(), &other] {
+            assert_eq!(world.code(wrapped, PIN).await, "session_ended", "{name}");
+        }
+        let live = world.sessions.verify_live(opened.access_token.as_str()).await;
+        assert_eq!(live.unwrap_err().code(), "invalid_token", "{name}");
+        assert_eq!(world.ids("alice").await, [], "{name}");
+        assert_eq!(world.code(bob.wrapped_token.as_str(), PIN).await, "ok", "{name}");
+        assert_eq!(world.code(&world.wrapped().await, PIN).await, "ok", "{name}: logging in again works");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revoking_the_others_keeps_the_one() {
+    let world = World::new();
+    let keep = world.login("alice").await;
+    for _ in 0..3 {
+        world.login("alice").await;
+    }
+    assert_eq!(world.sessions.revoke_others(&subject("alice"), keep.session_id).await.unwrap(), 3);
+    assert_eq!(world.ids("alice").await, [keep.session_id]);
+}
+
+/// Whatever is in flight, a revoked session does not come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn revoking_wins_against_unlocks_in_flight() {
+    on_each_store(|name, store| async move {
+        for round in 0..30 {
+            let world = Arc::new(World::on(store.clone(), policy(), key_ring(1), ""));
+            let name_of_round = format!("{name}-{round}");
+            let login = world.login(&name_of_round).await;
+            let wrapped: Arc<str> = login.wrapped_token.as_str().into();
+            let unlocks: Vec<_> = (0..4)
+                .map(|_| {
+                    let (world, wrapped) = (world.clone(), wrapped.clone());
+                    tokio::spawn(async move { world.code(&wrapped, PIN).await })
+                })
+                .collect();
+            let subject = Subject::new(&name_of_round).unwrap();
+            if round % 2 == 0 {
+                assert!(world.sessions.revoke(&subject, login.session_id).await.unwrap());
+            } else {
+                world.sessions.revoke_all(&subject).await.unwrap();
+            }
+            for unlock in unlocks {
+                let code = unlock.await.unwrap();
+                assert!(["ok", "session_ended"].contains(&code), "{name}: {code}");
+            }
+            assert_eq!(world.code(&wrapped, PIN).await, "session_ended", "{name}");
+            assert_eq!(world.ids(&name_of_round).await, [], "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_weak_pin_is_refused_before_anything_is_stored() {
+    let world = World::new();
+    for weak in ["12345", "111111", "123456", "password"] {
+        let login = world.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(weak)).await;
+        assert!(matches!(login, Err(LoginError::WeakPin(_))), "{weak}");
+    }
+    assert_eq!((world.store.calls(), world.kdf.evaluations()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_subject_with_many_sessions_is_listed_whole() {
+    let world = World::with(fast().max_sessions(100).build().unwrap());
+    let mut expected = HashSet::new();
+    for _ in 0..105 {
+        world.clock.advance(Duration::from_millis(1));
+        expected.insert(world.login("alice").await.session_id);
+    }
+    let listed: HashSet<_> = world.ids("alice").await.into_iter().collect();
+    assert_eq!(listed.len(), 100);
+    assert!(listed.is_subset(&expected));
+}

@@ -1,0 +1,262 @@
+//! A service with a clock that stands still, a store that counts, and an observer that remembers.
+
+use std::future::Future;
+use std::pin::Pin as StdPin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pinlatch::attempts::AttemptSchedule;
+use pinlatch::clock::ManualClock;
+use pinlatch::observer::{Event, Observer};
+use pinlatch::policy::PolicyBuilder;
+use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
+use pinlatch::stores::{MemoryStore, SqliteStore};
+use pinlatch::stretch::KdfParams;
+use pinlatch::{
+    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, Sessions,
+    Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
+};
+
+pub const START: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub const PIN: &str = "739216";
+pub const WRONG: &str = "739217";
+
+pub fn pin(text: &str) -> Pin {
+    Pin::new(text).unwrap()
+}
+
+pub fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
+}
+
+pub fn secret(mark: u8) -> Vec<u8> {
+    (0..32).map(|at| at ^ mark).collect()
+}
+
+pub fn pepper(id: u32) -> Pepper {
+    Pepper::new(PepperId(id), secret(id as u8)).unwrap()
+}
+
+pub fn key_ring(active: u32) -> KeyRing {
+    KeyRing::new(pepper(active), secret(0xE0)).unwrap()
+}
+
+pub fn access_tokens() -> AccessTokens {
+    let key = AccessTokenKey::hs256("test", &secret(0xA0)).unwrap();
+    AccessTokens::new(key, "https://id.example", "https://api.example", "app").unwrap()
+}
+
+pub fn fast() -> PolicyBuilder {
+    Policy::builder().kdf(KdfParams::danger_fast_for_tests())
+}
+
+pub fn policy() -> Policy {
+    fast().build().unwrap()
+}
+
+/// A schedule without waits, for tests that are about something else.
+pub fn no_waits() -> AttemptSchedule {
+    AttemptSchedule::new([Duration::ZERO; 9]).unwrap()
+}
+
+#[derive(Default)]
+pub struct Events(Mutex<Vec<Event>>);
+
+impl Observer for Events {
+    fn observe(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl Events {
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// What the store is to do instead of its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    #[default]
+    None,
+    /// The next write is refused, nothing is stored.
+    RefuseNextWrite,
+    /// The next write is stored, but its answer gets lost.
+    LoseNextAnswer,
+    /// Nothing is answered.
+    Down,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("CANARY-STORE-SOURCE connection cut")]
+struct Cut;
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable(Cut.into())
+}
+
+/// Counts calls and breaks on demand.
+pub struct Probe {
+    inner: Arc<dyn SessionStore>,
+    pub calls: AtomicU64,
+    fault: Mutex<Fault>,
+}
+
+impl Probe {
+    pub fn new(inner: Arc<dyn SessionStore>) -> Arc<Self> {
+        Arc::new(Self { inner, calls: AtomicU64::new(0), fault: Mutex::default() })
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub fn set_fault(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    fn read(&self) -> Result<(), StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if *self.fault.lock().unwrap() == Fault::Down { Err(unavailable()) } else { Ok(()) }
+    }
+
+    /// Whether the answer of this write is to be lost.
+    fn write(&self) -> Result<bool, StoreError> {
+        self.read()?;
+        let mut fault = self.fault.lock().unwrap();
+        match std::mem::take(&mut *fault) {
+            Fault::RefuseNextWrite => Err(unavailable()),
+            Fault::LoseNextAnswer => Ok(true),
+            other => {
+                *fault = other;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn through<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let lose = self.write()?;
+        // One more point at which a request can be cancelled or overtaken.
+        tokio::task::yield_now().await;
+        let answer = work.await;
+        if lose { Err(unavailable()) } else { answer }
+    }
+}
+
+impl SessionStore for Probe {
+    fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted> {
+        Box::pin(self.through(self.inner.insert_new(record)))
+    }
+
+    fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>> {
+        Box::pin(async move {
+            self.read()?;
+            tokio::task::yield_now().await;
+            self.inner.load(key).await
+        })
+    }
+
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced> {
+        Box::pin(self.through(self.inner.replace_if(expected, record)))
+    }
+
+    fn remove<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, bool> {
+        Box::pin(self.through(self.inner.remove(key)))
+    }
+
+    fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>> {
+        Box::pin(async move {
+            self.read()?;
+            self.inner.list(owner, kind, page).await
+        })
+    }
+
+    fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64> {
+        Box::pin(self.through(self.inner.purge_expired(before, limit)))
+    }
+}
+
+/// Everything a test looks at.
+pub struct World {
+    pub sessions: Sessions,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<Probe>,
+    pub events: Arc<Events>,
+    pub kdf: KdfPool,
+}
+
+impl World {
+    pub fn on(store: Arc<dyn SessionStore>, policy: Policy, keys: KeyRing, tenant: &str) -> Self {
+        let (clock, events) = (Arc::new(ManualClock::new(START)), Arc::<Events>::default());
+        let (store, kdf) = (Probe::new(store), KdfPool::new(256 * 1024, Duration::from_secs(10)));
+        let sessions = Sessions::builder_on(keys, store.clone(), access_tokens())
+            .policy(policy)
+            .clock(clock.clone())
+            .observer(events.clone())
+            .tenant(Tenant::new(tenant).unwrap())
+            .kdf_pool(kdf.clone())
+            .build()
+            .unwrap();
+        Self { sessions, clock, store, events, kdf }
+    }
+
+    pub fn with(policy: Policy) -> Self {
+        Self::on(Arc::new(MemoryStore::default()), policy, key_ring(1), "")
+    }
+
+    pub fn new() -> Self {
+        Self::with(policy())
+    }
+
+    pub async fn login(&self, name: &str) -> LoggedIn {
+        self.sessions.login(FullLogin::vouched_by_host(subject(name)), pin(PIN)).await.unwrap()
+    }
+
+    /// Logs in and returns the wrapped token.
+    pub async fn wrapped(&self) -> String {
+        self.login("alice").await.wrapped_token.into_string()
+    }
+
+    pub async fn unlock(&self, wrapped: &str, with: &str) -> Result<UnlockedSession, UnlockError> {
+        self.sessions.unlock(wrapped, &pin(with)).await
+    }
+
+    /// Opens with the right PIN and returns the next wrapped token.
+    pub async fn next(&self, wrapped: &str) -> String {
+        self.unlock(wrapped, PIN).await.unwrap().wrapped_token.into_string()
+    }
+
+    /// Opens with a PIN and returns the error's code, or "ok".
+    pub async fn code(&self, wrapped: &str, with: &str) -> &'static str {
+        match self.unlock(wrapped, with).await {
+            Ok(_) => "ok",
+            Err(error) => error.code(),
+        }
+    }
+}
+
+/// Runs a story on each store. The directory lives as long as the story.
+pub async fn on_each_store<F>(story: impl Fn(&'static str, Arc<dyn SessionStore>) -> F)
+where
+    F: Future<Output = ()>,
+{
+    story("memory", Arc::new(MemoryStore::default())).await;
+    let directory = tempfile::tempdir().unwrap();
+    story("sqlite", Arc::new(SqliteStore::open(directory.path().join("store.db")).unwrap())).await;
+}
+
+/// Polls a future `polls` times and drops it. Says whether it ended before.
+pub async fn cancel_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
+    let mut future: StdPin<Box<_>> = Box::pin(future);
+    for _ in 0..polls {
+        let ended = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+        if ended {
+            return true;
+        }
+        // Lets the work on other threads come to its end, so that each poll makes progress.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    false
+}
