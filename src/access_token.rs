@@ -81,6 +81,7 @@ pub struct AccessTokens {
 /// A minted token. Shown to nobody but its session.
 pub struct AccessToken {
     text: Zeroizing<String>,
+    issued_at: UnixTime,
     expires_at: UnixTime,
 }
 
@@ -95,6 +96,12 @@ impl AccessToken {
     #[must_use]
     pub const fn expires_at(&self) -> UnixTime {
         self.expires_at
+    }
+
+    /// How long it lived when it was minted: `exp - iat`, as `expires_in` of a token response (RFC 6749 §5.1).
+    #[must_use]
+    pub const fn expires_in(&self) -> Duration {
+        self.issued_at.until(self.expires_at)
     }
 }
 
@@ -219,9 +226,9 @@ impl AccessTokens {
             client_id: self.client_id.as_str().into(),
             sid: grant.session_id.to_string().into(),
         };
-        let expires_at = UnixTime::from_secs(claims.exp);
+        let (issued_at, expires_at) = (UnixTime::from_secs(claims.iat), UnixTime::from_secs(claims.exp));
         let json = serde_json::to_vec(&claims).expect("strings and integers are valid JSON");
-        AccessToken { text: Zeroizing::new(self.sign(&json)), expires_at }
+        AccessToken { text: Zeroizing::new(self.sign(&json)), issued_at, expires_at }
     }
 
     fn sign(&self, json: &[u8]) -> String {

@@ -5,7 +5,7 @@
 //! s      = Argon2id(PIN, lock_salt, m t p)
 //! mask   = MAC(K_mask, handle, s)
 //! blob   = handle · m t p · nonce · XChaCha20-Poly1305(K_seal, nonce, aad = handle · m t p, lock_salt · (T ⊕ mask))
-//! text   = "plw1_" + base64url(blob)                                                                   187 characters
+//! text   = "plw1_" + base64url(blob)                                                                   183 characters
 //! ```
 //!
 //! The inner layer has no redundancy: each PIN opens it to some token, and only the server, which counts, can tell

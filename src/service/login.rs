@@ -86,6 +86,15 @@ pub(super) const fn store_code(error: &StoreError) -> &'static str {
 struct SessionIdTaken;
 
 impl Sessions {
+    /// Whether a PIN may be set. Ask before the credentials are looked at: then the answer to a weak PIN says nothing
+    /// about them. [`Sessions::login`] and [`Sessions::change_pin`] check again.
+    ///
+    /// # Errors
+    /// [`LoginError::WeakPin`] with the reason.
+    pub fn check_new_pin(&self, pin: &Pin) -> Result<(), LoginError> {
+        NewPin::accept(pin.clone(), &self.0.policy).map(drop).map_err(LoginError::WeakPin)
+    }
+
     /// Begins a session of a subject who has just logged in with full credentials, locked under a new PIN.
     ///
     /// The PIN is checked first. When the subject then has more than `max_sessions` live sessions, the oldest end.

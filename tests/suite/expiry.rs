@@ -89,7 +89,7 @@ async fn purging_changes_nothing_for_the_living() {
         let world = World::on(store, policy(), key_ring(1), "");
         let mut kept = world.wrapped().await;
         for _ in 0..5 {
-            world.login("bob").await;
+            let _ = world.login("bob").await;
         }
         for _ in 0..2 {
             world.clock.advance(DAY * 10);

@@ -24,7 +24,7 @@ async fn sessions_move_to_the_active_pepper_at_their_next_unlock() {
     let moved = during.next(&moved).await;
 
     // The session's records and its wraps are all of the new pepper, except the subject's.
-    during.login("alice").await;
+    let _ = during.login("alice").await;
     let after = World::on(store.clone(), policy(), rotated().with_min_id(PepperId(2)).unwrap(), "");
     assert_eq!(after.code(&old, PIN).await, "invalid_wrapped_token");
     assert_eq!(after.code(&moved, PIN).await, "session_ended", "its subject's record is still of the leaked pepper");

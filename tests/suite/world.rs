@@ -19,50 +19,50 @@ use pinlatch::{
     Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
 };
 
-pub const START: UnixTime = UnixTime::from_secs(1_800_000_000);
-pub const PIN: &str = "739216";
-pub const WRONG: &str = "739217";
+pub(crate) const START: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub(crate) const PIN: &str = "739216";
+pub(crate) const WRONG: &str = "739217";
 
-pub fn pin(text: &str) -> Pin {
+pub(crate) fn pin(text: &str) -> Pin {
     Pin::new(text).unwrap()
 }
 
-pub fn subject(name: &str) -> Subject {
+pub(crate) fn subject(name: &str) -> Subject {
     Subject::new(name).unwrap()
 }
 
-pub fn secret(mark: u8) -> Vec<u8> {
+pub(crate) fn secret(mark: u8) -> Vec<u8> {
     (0..32).map(|at| at ^ mark).collect()
 }
 
-pub fn pepper(id: u32) -> Pepper {
+pub(crate) fn pepper(id: u32) -> Pepper {
     Pepper::new(PepperId(id), secret(id as u8)).unwrap()
 }
 
-pub fn key_ring(active: u32) -> KeyRing {
+pub(crate) fn key_ring(active: u32) -> KeyRing {
     KeyRing::new(pepper(active), secret(0xE0)).unwrap()
 }
 
-pub fn access_tokens() -> AccessTokens {
+pub(crate) fn access_tokens() -> AccessTokens {
     let key = AccessTokenKey::hs256("test", &secret(0xA0)).unwrap();
     AccessTokens::new(key, "https://id.example", "https://api.example", "app").unwrap()
 }
 
-pub fn fast() -> PolicyBuilder {
+pub(crate) fn fast() -> PolicyBuilder {
     Policy::builder().kdf(KdfParams::danger_fast_for_tests())
 }
 
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     fast().build().unwrap()
 }
 
 /// A schedule without waits, for tests that are about something else.
-pub fn no_waits() -> AttemptSchedule {
+pub(crate) fn no_waits() -> AttemptSchedule {
     AttemptSchedule::new([Duration::ZERO; 9]).unwrap()
 }
 
 #[derive(Default)]
-pub struct Events(Mutex<Vec<Event>>);
+pub(crate) struct Events(Mutex<Vec<Event>>);
 
 impl Observer for Events {
     fn observe(&self, event: &Event) {
@@ -71,14 +71,14 @@ impl Observer for Events {
 }
 
 impl Events {
-    pub fn take(&self) -> Vec<Event> {
+    pub(crate) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
 /// What the store is to do instead of its work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     #[default]
     None,
     /// The next write is refused, nothing is stored.
@@ -98,22 +98,22 @@ fn unavailable() -> StoreError {
 }
 
 /// Counts calls and breaks on demand.
-pub struct Probe {
+pub(crate) struct Probe {
     inner: Arc<dyn SessionStore>,
-    pub calls: AtomicU64,
+    pub(crate) calls: AtomicU64,
     fault: Mutex<Fault>,
 }
 
 impl Probe {
-    pub fn new(inner: Arc<dyn SessionStore>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn SessionStore>) -> Arc<Self> {
         Arc::new(Self { inner, calls: AtomicU64::new(0), fault: Mutex::default() })
     }
 
-    pub fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub fn set_fault(&self, fault: Fault) {
+    pub(crate) fn set_fault(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
 
@@ -179,16 +179,16 @@ impl SessionStore for Probe {
 }
 
 /// Everything a test looks at.
-pub struct World {
-    pub sessions: Sessions,
-    pub clock: Arc<ManualClock>,
-    pub store: Arc<Probe>,
-    pub events: Arc<Events>,
-    pub kdf: KdfPool,
+pub(crate) struct World {
+    pub(crate) sessions: Sessions,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<Probe>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) kdf: KdfPool,
 }
 
 impl World {
-    pub fn on(store: Arc<dyn SessionStore>, policy: Policy, keys: KeyRing, tenant: &str) -> Self {
+    pub(crate) fn on(store: Arc<dyn SessionStore>, policy: Policy, keys: KeyRing, tenant: &str) -> Self {
         let (clock, events) = (Arc::new(ManualClock::new(START)), Arc::<Events>::default());
         let (store, kdf) = (Probe::new(store), KdfPool::new(256 * 1024, Duration::from_secs(10)));
         let sessions = Sessions::builder_on(keys, store.clone(), access_tokens())
@@ -202,34 +202,34 @@ impl World {
         Self { sessions, clock, store, events, kdf }
     }
 
-    pub fn with(policy: Policy) -> Self {
+    pub(crate) fn with(policy: Policy) -> Self {
         Self::on(Arc::new(MemoryStore::default()), policy, key_ring(1), "")
     }
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(policy())
     }
 
-    pub async fn login(&self, name: &str) -> LoggedIn {
+    pub(crate) async fn login(&self, name: &str) -> LoggedIn {
         self.sessions.login(FullLogin::vouched_by_host(subject(name)), pin(PIN)).await.unwrap()
     }
 
     /// Logs in and returns the wrapped token.
-    pub async fn wrapped(&self) -> String {
+    pub(crate) async fn wrapped(&self) -> String {
         self.login("alice").await.wrapped_token.into_string()
     }
 
-    pub async fn unlock(&self, wrapped: &str, with: &str) -> Result<UnlockedSession, UnlockError> {
+    pub(crate) async fn unlock(&self, wrapped: &str, with: &str) -> Result<UnlockedSession, UnlockError> {
         self.sessions.unlock(wrapped, &pin(with)).await
     }
 
     /// Opens with the right PIN and returns the next wrapped token.
-    pub async fn next(&self, wrapped: &str) -> String {
+    pub(crate) async fn next(&self, wrapped: &str) -> String {
         self.unlock(wrapped, PIN).await.unwrap().wrapped_token.into_string()
     }
 
     /// Opens with a PIN and returns the error's code, or "ok".
-    pub async fn code(&self, wrapped: &str, with: &str) -> &'static str {
+    pub(crate) async fn code(&self, wrapped: &str, with: &str) -> &'static str {
         match self.unlock(wrapped, with).await {
             Ok(_) => "ok",
             Err(error) => error.code(),
@@ -238,7 +238,7 @@ impl World {
 }
 
 /// Runs a story on each store. The directory lives as long as the story.
-pub async fn on_each_store<F>(story: impl Fn(&'static str, Arc<dyn SessionStore>) -> F)
+pub(crate) async fn on_each_store<F>(story: impl Fn(&'static str, Arc<dyn SessionStore>) -> F)
 where
     F: Future<Output = ()>,
 {
@@ -248,7 +248,7 @@ where
 }
 
 /// Polls a future `polls` times and drops it. Says whether it ended before.
-pub async fn cancel_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
+pub(crate) async fn cancel_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future: StdPin<Box<_>> = Box::pin(future);
     for _ in 0..polls {
         let ended = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await;

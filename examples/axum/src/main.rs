@@ -1,1 +1,65 @@
-fn main() {}
+//! pinlatch behind axum: log in with a password, come back with a PIN, call an API.
+//!
+//! `cargo run -p pinlatch-example-axum`, then open the address it prints.
+
+mod api;
+mod config;
+mod page;
+mod problem;
+mod users;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use pinlatch::Sessions;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_target(false).init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::from_env()?;
+    let sessions = config.sessions()?;
+    let listener = TcpListener::bind(config.addr).await?;
+    announce(listener.local_addr()?);
+    tokio::spawn(tidy_up(sessions.clone()));
+    let app = Router::new().merge(api::routes(sessions)).merge(page::routes());
+    axum::serve(listener, app).with_graceful_shutdown(stop()).await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that a person or a script reads")]
+fn announce(addr: SocketAddr) {
+    println!("pinlatch demo on http://{addr} (alice / correct horse battery staple)");
+}
+
+async fn stop() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!("no signal handler ({error}): stop the server by killing it");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Removes what ended. Nothing depends on it.
+async fn tidy_up(sessions: Sessions) {
+    let mut every_ten_minutes = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        every_ten_minutes.tick().await;
+        if let Err(error) = sessions.purge(10_000).await {
+            tracing::warn!("purging: {error}");
+        }
+    }
+}

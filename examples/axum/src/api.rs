@@ -1,0 +1,175 @@
+//! The calls. Each is a thin layer over one call of [`Sessions`].
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use pinlatch::{DeviceLabel, Pin, SessionId, Sessions, VerifiedAccess};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::problem::Problem;
+use crate::users;
+
+pub(crate) fn routes(sessions: Sessions) -> Router {
+    Router::new()
+        .route("/login", post(login))
+        .route("/authorize", post(authorize))
+        .route("/pin", post(change_pin))
+        .route("/api/me", get(me))
+        .route("/sessions", get(list))
+        .route("/sessions/{id}", delete(revoke))
+        .route("/logout", post(logout))
+        .route("/logout-all", post(logout_all))
+        .fallback(async || Problem::new("not_found"))
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .with_state(sessions)
+}
+
+/// A JSON body, or a problem that says no more than that it was not one.
+#[derive(FromRequest)]
+#[from_request(via(Json), rejection(Problem))]
+struct Body<T>(T);
+
+impl From<JsonRejection> for Problem {
+    fn from(_rejection: JsonRejection) -> Self {
+        Self::new("bad_request")
+    }
+}
+
+/// Answers hold tokens; no cache may keep them.
+fn answer(status: StatusCode, body: impl Serialize) -> Response {
+    const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+    (status, NO_STORE, Json(body)).into_response()
+}
+
+#[derive(Deserialize)]
+struct Login {
+    username: String,
+    password: String,
+    pin: PinText,
+    device: Option<String>,
+}
+
+/// A PIN in a body: text, between 4 and 64 bytes.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct PinText(Pin);
+
+impl TryFrom<String> for PinText {
+    type Error = pinlatch::pin::PinLengthError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Pin::new(text).map(Self)
+    }
+}
+
+async fn login(State(sessions): State<Sessions>, Body(body): Body<Login>) -> Result<Response, Problem> {
+    sessions.check_new_pin(&body.pin.0)?;
+    let login = users::check(&body.username, &body.password).ok_or_else(|| Problem::new("invalid_credentials"))?;
+    let login = match body.device.map(DeviceLabel::new) {
+        Some(label) => login.with_label(label.map_err(|_| Problem::new("bad_request"))?),
+        None => login,
+    };
+    let issued = sessions.login(login, body.pin.0).await?;
+    let session_id = issued.session_id.to_string();
+    let body = json!({"session_id": session_id, "wrapped_token": issued.wrapped_token.as_str()});
+    Ok(answer(StatusCode::CREATED, body))
+}
+
+#[derive(Deserialize)]
+struct Authorize {
+    wrapped_token: String,
+    pin: PinText,
+}
+
+async fn authorize(State(sessions): State<Sessions>, Body(body): Body<Authorize>) -> Result<Response, Problem> {
+    let opened = sessions.unlock(&body.wrapped_token, &body.pin.0).await?;
+    let body = json!({
+        "access_token": opened.access_token.as_str(),
+        "token_type": "Bearer",
+        "expires_in": opened.access_token.expires_in().as_secs(),
+        "wrapped_token": opened.wrapped_token.as_str(),
+        "failed_attempts": opened.failed_attempts,
+    });
+    Ok(answer(StatusCode::OK, body))
+}
+
+#[derive(Deserialize)]
+struct ChangePin {
+    wrapped_token: String,
+    pin: PinText,
+    new_pin: PinText,
+}
+
+async fn change_pin(State(sessions): State<Sessions>, Body(body): Body<ChangePin>) -> Result<Response, Problem> {
+    let wrapped_token = sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0).await?;
+    Ok(answer(StatusCode::OK, json!({"wrapped_token": wrapped_token.as_str()})))
+}
+
+/// Evidence of a valid `Authorization: Bearer` whose session is live. An API that may believe a revoked session for
+/// some minutes uses `Sessions::verify`, which asks no store.
+struct Bearer(VerifiedAccess);
+
+impl FromRequestParts<Sessions> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, sessions: &Sessions) -> Result<Self, Problem> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        });
+        let token = token.ok_or_else(|| Problem::new("invalid_token"))?;
+        Ok(Self(sessions.verify_live(token).await?))
+    }
+}
+
+async fn me(Bearer(access): Bearer) -> Response {
+    let (subject, session_id) = (access.subject.as_str(), access.session_id.to_string());
+    let expires_at = access.expires_at.as_secs();
+    answer(StatusCode::OK, json!({"subject": subject, "session_id": session_id, "expires_at": expires_at}))
+}
+
+async fn list(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Result<Response, Problem> {
+    let of_subject = sessions.sessions_of(&access.subject).await?;
+    let list: Vec<_> = of_subject
+        .iter()
+        .map(|session| {
+            json!({
+                "session_id": session.session_id.to_string(),
+                "device": session.label.as_ref().map(DeviceLabel::as_str),
+                "created_at": session.created_at.as_secs(),
+                "last_unlocked_at": session.last_unlocked_at.as_secs(),
+                "expires_at": session.expires_at.as_secs(),
+                "locked_out": session.locked_out,
+                "current": session.session_id == access.session_id,
+            })
+        })
+        .collect();
+    Ok(answer(StatusCode::OK, json!({"sessions": list})))
+}
+
+async fn revoke(
+    State(sessions): State<Sessions>,
+    Bearer(access): Bearer,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id: SessionId = id.parse().map_err(|_| Problem::new("not_found"))?;
+    let ended = sessions.revoke(&access.subject, id).await?;
+    if ended { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new("not_found")) }
+}
+
+async fn logout(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Result<StatusCode, Problem> {
+    sessions.revoke(&access.subject, access.session_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn logout_all(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Result<StatusCode, Problem> {
+    sessions.revoke_all(&access.subject).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

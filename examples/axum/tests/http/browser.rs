@@ -1,0 +1,178 @@
+//! A private Chromium behind its driver.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// Debian's `chromium-driver`, or what `CHROMEDRIVER` names.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
+        let mut child = Command::new(&program)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}: {error}; `tests/run` installs it"));
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = output.next().unwrap().unwrap();
+            if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        std::thread::spawn(move || output.for_each(drop));
+        Self { child, url: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A browser with a profile of its own. Closed and opened again on the same profile, it is the same user's.
+pub(crate) struct Browser {
+    client: Client,
+    _driver: Driver,
+}
+
+impl Browser {
+    pub(crate) async fn open(profile: &std::path::Path) -> Self {
+        let driver = Driver::start();
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--window-size=390,844",
+        ];
+        let mut arguments: Vec<_> = arguments.iter().map(|argument| json!(argument)).collect();
+        arguments.push(json!(format!("--user-data-dir={}", profile.display())));
+        let capabilities = json!({
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!("written as an object") };
+        let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url).await.unwrap();
+        Self { client, _driver: driver }
+    }
+
+    pub(crate) async fn close(self) {
+        self.client.close().await.unwrap();
+    }
+
+    pub(crate) async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    pub(crate) async fn find(&self, id: &str) -> Element {
+        self.client.find(Locator::Id(id)).await.unwrap()
+    }
+
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        let field = self.find(id).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    pub(crate) async fn click(&self, id: &str) {
+        self.find(id).await.click().await.unwrap();
+    }
+
+    pub(crate) async fn click_css(&self, selector: &str) {
+        self.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
+    }
+
+    pub(crate) async fn text(&self, id: &str) -> String {
+        self.find(id).await.text().await.unwrap()
+    }
+
+    /// Types a PIN on the pad, button by button.
+    pub(crate) async fn enter_pin(&self, pin: &str) {
+        for digit in pin.chars() {
+            self.click_css(&format!("[data-digit=\"{digit}\"]")).await;
+        }
+        self.click("pin-submit").await;
+    }
+
+    /// Presses keys as a keyboard does, wherever the focus is.
+    pub(crate) async fn press(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// What the console said since last asked: violations of the policy, uncaught errors, failed requests.
+    pub(crate) async fn console(&self) -> Vec<String> {
+        let entries = self.client.issue_cmd(BrowserLog).await.unwrap();
+        entries.as_array().into_iter().flatten().map(|entry| entry["message"].to_string()).collect()
+    }
+
+    pub(crate) async fn cookies(&self) -> usize {
+        self.client.get_all_cookies().await.unwrap().len()
+    }
+
+    pub(crate) async fn evaluate(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    async fn body_data(&self, name: &str) -> String {
+        let value = self.evaluate(&format!("return document.body.dataset.{name} ?? ''")).await;
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page shows this view.
+    pub(crate) async fn wait_for_view(&self, view: &str) {
+        self.wait_until(view, async || self.body_data("view").await == view).await;
+    }
+
+    pub(crate) async fn wait_for_step(&self, step: &str) {
+        self.wait_until(step, async || self.body_data("step").await == step).await;
+    }
+
+    /// Waits until an element shows this text.
+    pub(crate) async fn wait_for_text(&self, id: &str, text: &str) {
+        self.wait_until(text, async || self.text(id).await.contains(text)).await;
+    }
+
+    async fn wait_until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        for _ in 0..200 {
+            if condition().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let view = self.evaluate("return document.body.dataset.view + ': ' + document.body.innerText").await;
+        panic!("waited in vain for {what}; the page shows {view}");
+    }
+}
+
+/// ChromeDriver's own command for the console.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}

@@ -1,0 +1,9 @@
+//! The running server, from outside: over HTTP, in a browser, and killed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod browser;
+mod contract;
+mod crash;
+mod page;
+mod race;
+mod server;

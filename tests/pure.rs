@@ -1,0 +1,280 @@
+//! The protocol without façade, store, runtime, clock or operating system: plain values in, plain values out.
+//!
+//! Runs with no features at all.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::collections::HashSet;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use pinlatch::access_token::{AccessTokenKey, AccessTokens};
+use pinlatch::authorize::{Window, authorize};
+use pinlatch::body::{read_session, session_record};
+use pinlatch::context::Context;
+use pinlatch::issue::{FullLogin, Issued, issue};
+use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
+use pinlatch::pin::{NewPin, Pin};
+use pinlatch::record::Replaced;
+use pinlatch::session::SessionState;
+use pinlatch::stretch::{KdfMemory, KdfParams};
+use pinlatch::stretched_pin::StretchTask;
+use pinlatch::subject::SubjectState;
+use pinlatch::unlock::{Admitted, Refusal, Unlocked, WrongPin};
+use pinlatch::wrap::PresentedWrap;
+use pinlatch::{Policy, Subject, Tenant, UnixTime};
+use rand_core::{Rng, TryCryptoRng, TryRng};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const PIN: &str = "739216";
+
+/// Reproducible bytes: a counter, spread. Not random, which is the point.
+struct Counter(u64);
+
+impl TryRng for Counter {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.next_u64() as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 += 1;
+        Ok(self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xBF58_476D_1CE4_E5B9))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.next_u64().to_be_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Counter {}
+
+struct Fixture {
+    keys: Keys,
+    policy: Policy,
+    subject: SubjectState,
+    rng: Counter,
+    memory: KdfMemory,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let secret: Vec<u8> = (0..32).collect();
+        let ring = KeyRing::new(Pepper::new(PepperId(7), secret.clone()).unwrap(), secret).unwrap();
+        let mut rng = Counter(0);
+        Self {
+            keys: ring.keys(&Tenant::new("acme").unwrap()),
+            policy: Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap(),
+            subject: SubjectState::new(&mut rng),
+            rng,
+            memory: KdfMemory::new(),
+        }
+    }
+
+    fn issue(&mut self) -> Issued {
+        let pin = NewPin::accept(Pin::new(PIN).unwrap(), &self.policy).unwrap();
+        let pin = StretchTask::for_new_pin(&pin, self.policy.kdf(), &mut self.rng).run(&mut self.memory);
+        let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW };
+        issue(login, &self.subject, &pin, &context, &mut self.rng)
+    }
+
+    /// Opens with a PIN, as a host without the façade would, on a store that is a variable.
+    fn unlock(&mut self, state: &mut SessionState, wrapped: &str, pin: &str) -> Result<Result<Unlocked, WrongPin>, Refusal> {
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW };
+        let presented = PresentedWrap::open(wrapped, &self.keys, &self.policy).unwrap();
+        let charge = Admitted::check(&presented, state, Some(&self.subject), &context)?.charge();
+        let (attempt, stored) = charge.stored(Replaced::Replaced).unwrap();
+        *state = stored;
+        let stretched = attempt.stretch_task(&Pin::new(pin).unwrap()).run(&mut self.memory);
+        let proven = match attempt.judge(stretched, &self.keys) {
+            Ok(proven) => proven,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let rotation = proven.rotate(state, Some(&self.subject), &context, &mut self.rng)?;
+        let (unlocked, stored) = rotation.stored(Replaced::Replaced).unwrap();
+        *state = stored;
+        Ok(Ok(unlocked))
+    }
+}
+
+#[test]
+fn the_whole_life_with_plain_values() {
+    let mut fixture = Fixture::new();
+    let Issued { mut state, wrapped_token } = fixture.issue();
+    let wrong = fixture.unlock(&mut state, wrapped_token.as_str(), "000000").unwrap().unwrap_err();
+    assert_eq!((wrong.attempts_remaining, wrong.retry_at), (9, None));
+    let unlocked = fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap().unwrap();
+    assert_eq!(unlocked.failed_attempts, 1);
+
+    // What is stored is a record and comes back from it.
+    let record = session_record(&fixture.keys, &state, 5, state.expires_at(&fixture.policy));
+    state = read_session(&fixture.keys, &record).unwrap();
+    let unlocked = fixture.unlock(&mut state, unlocked.wrapped_token.as_str(), PIN).unwrap().unwrap();
+    assert_eq!(fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap_err(), Refusal::Superseded);
+
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let key = AccessTokenKey::hs256("k1", &[&[1; 16][..], &[2; 16]].concat()).unwrap();
+    let tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
+    let within = Window::Open { until: UnixTime::MAX }.admit().unwrap();
+    let token = tokens.mint(&authorize(&unlocked, within, &context), &mut fixture.rng);
+    let access = tokens.verify(token.as_str(), NOW).unwrap();
+    assert_eq!((access.subject.as_str(), access.session_id), ("alice", state.id()));
+}
+
+#[test]
+fn a_charge_that_is_not_stored_yields_no_attempt() {
+    let mut fixture = Fixture::new();
+    let Issued { state, wrapped_token } = fixture.issue();
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
+    for outcome in [Replaced::Stale, Replaced::Missing] {
+        let charge = Admitted::check(&presented, &state, Some(&fixture.subject), &context).unwrap().charge();
+        assert_eq!(charge.stored(outcome).unwrap_err(), outcome);
+    }
+}
+
+#[test]
+fn a_session_without_its_subjects_epoch_is_over() {
+    let mut fixture = Fixture::new();
+    let Issued { state, wrapped_token } = fixture.issue();
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
+    let renewed = SubjectState::new(&mut fixture.rng);
+    for subject in [None, Some(&renewed)] {
+        let refusal = Admitted::check(&presented, &state, subject, &context).unwrap_err();
+        assert_eq!(refusal, Refusal::SessionEnded);
+    }
+}
+
+/// The parts of a wrapped token, taken apart and computed with the primitives alone, from the documented formulas.
+struct TakenApart {
+    handle: Vec<u8>,
+    params: Vec<u8>,
+    salt: Vec<u8>,
+    masked: Vec<u8>,
+}
+
+const PEPPER: fn() -> Vec<u8> = || (0..32).collect();
+
+fn derive(label: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    let info = format!("pinlatch/v1/{label}/acme");
+    hkdf::Hkdf::<sha2::Sha256>::new(None, &PEPPER()).expand(info.as_bytes(), &mut key).unwrap();
+    key
+}
+
+fn mac(label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    use hmac::{KeyInit, Mac};
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&derive(label)).unwrap();
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+impl TakenApart {
+    fn of(wrapped: &str) -> Self {
+        use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
+        let blob = Base64UrlUnpadded::decode_vec(wrapped.strip_prefix("plw1_").unwrap()).unwrap();
+        assert_eq!((wrapped.len(), blob.len()), (183, 133));
+        let (aad, rest) = blob.split_at(45);
+        let (nonce, rest) = rest.split_at(24);
+        let (sealed, tag) = rest.split_at(48);
+        let mut inner = sealed.to_vec();
+        XChaCha20Poly1305::new(&derive("seal").into())
+            .decrypt_inout_detached(nonce.try_into().unwrap(), aad, inner.as_mut_slice().into(), tag.try_into().unwrap())
+            .unwrap();
+        let masked = inner.split_off(16);
+        Self { handle: aad[..39].to_vec(), params: aad[39..].to_vec(), salt: inner, masked }
+    }
+
+    /// The token that a PIN opens it to.
+    fn token(&self, pin: &str) -> Vec<u8> {
+        let mut stretched = [0; 32];
+        let params = argon2::Params::new(8, 1, 1, Some(32)).unwrap();
+        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
+            .hash_password_into_with_memory(
+                pin.as_bytes(),
+                &self.salt,
+                &mut stretched,
+                &mut vec![argon2::Block::new(); 8][..],
+            )
+            .unwrap();
+        let mask = mac("mask", &[&self.handle, &stretched]);
+        self.masked.iter().zip(mask).map(|(masked, mask)| masked ^ mask).collect()
+    }
+}
+
+#[test]
+fn a_wrapped_token_is_what_its_documentation_says() {
+    let mut fixture = Fixture::new();
+    let Issued { state, wrapped_token } = fixture.issue();
+    let wrap = TakenApart::of(wrapped_token.as_str());
+    assert_eq!(wrap.handle[..7], [1, 0, 0, 0, 7, 0, 1], "version, pepper id, lock index, lock kind");
+    assert_eq!(wrap.handle[7..23], *state.id().as_bytes());
+    assert_eq!(wrap.params, [0, 0, 0, 8, 1, 1]);
+
+    let record = session_record(&fixture.keys, &state, 1, NOW);
+    let is_stored = |pin: &str| {
+        let (id, wrap_id) = (state.id(), &wrap.handle[23..]);
+        let digest = mac("digest", &[b"alice", id.as_bytes(), &[1], wrap_id, &wrap.token(pin)]);
+        record.body.windows(32).any(|window| window == digest)
+    };
+    assert!(is_stored(PIN), "the record holds the digest of the unwrapped token");
+    assert!(!is_stored("739217"));
+}
+
+/// Who has the wrapped token and the pepper has nothing to tell the right PIN by: the token it opens to has no bit
+/// that is always the same, and the tokens of other PINs look alike.
+#[test]
+fn the_right_token_has_no_structure() {
+    let mut fixture = Fixture::new();
+    let wraps: Vec<_> = (0..64).map(|_| TakenApart::of(fixture.issue().wrapped_token.as_str())).collect();
+    for pin in [PIN, "000000", "739217"] {
+        let tokens: Vec<_> = wraps.iter().map(|wrap| wrap.token(pin)).collect();
+        for byte in 0..32 {
+            let (ones, zeros) = tokens.iter().fold((0, 0), |(ones, zeros), token| (ones | token[byte], zeros | !token[byte]));
+            assert_eq!((ones, zeros), (0xFF, 0xFF), "byte {byte} under {pin}");
+        }
+    }
+}
+
+/// A token is wrapped once: each wrap of a lineage has a token, a mask and a nonce of its own. (Two wraps of one token
+/// would let a thief of both test PINs against each other.)
+#[test]
+fn no_token_is_wrapped_twice() {
+    let mut fixture = Fixture::new();
+    let Issued { mut state, wrapped_token } = fixture.issue();
+    let mut wrapped = wrapped_token.into_string();
+    let (mut tokens, mut masks) = (HashSet::new(), HashSet::new());
+    for _ in 0..50 {
+        let wrap = TakenApart::of(&wrapped);
+        let token = wrap.token(PIN);
+        masks.insert(wrap.masked.iter().zip(&token).map(|(masked, token)| masked ^ token).collect::<Vec<_>>());
+        tokens.insert(token);
+        wrapped = fixture.unlock(&mut state, &wrapped, PIN).unwrap().unwrap().wrapped_token.into_string();
+    }
+    assert_eq!((tokens.len(), masks.len()), (50, 50));
+}
+
+/// The bytes of version 1, as they were once printed: what is written today is the same, and what was written then
+/// still opens.
+#[test]
+fn format_version_1_is_kept() {
+    let (wrapped, body) = include_str!("golden/format_1.txt").trim().split_once('\n').unwrap();
+    let mut fixture = Fixture::new();
+    let issued = fixture.issue();
+    let record = session_record(&fixture.keys, &issued.state, 1, issued.state.expires_at(&fixture.policy));
+    let hex: String = record.body.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((issued.wrapped_token.as_str(), hex.as_str()), (wrapped, body));
+
+    let bytes = (0..body.len()).step_by(2).map(|at| u8::from_str_radix(&body[at..at + 2], 16).unwrap()).collect();
+    let old = pinlatch::record::Record { body: bytes, ..record };
+    let mut state = read_session(&fixture.keys, &old).unwrap();
+    assert!(fixture.unlock(&mut state, wrapped, PIN).unwrap().is_ok());
+}
