@@ -41,7 +41,10 @@ async fn tour() -> Result<(), Error> {
     say("choose", format!("123456 is refused: {}", weak.err().and_then(|error| source(&error)).unwrap_or_default()));
     let issued = sessions.login(FullLogin::vouched_by_host(alice.clone()), right.clone()).await?;
     let first = issued.wrapped_token;
-    say("log in", format!("the device keeps a wrapped token, {} characters: {}…", first.as_str().len(), head(first.as_str())));
+    say(
+        "log in",
+        format!("the device keeps a wrapped token, {} characters: {}…", first.as_str().len(), head(first.as_str())),
+    );
 
     let opened = sessions.unlock(first.as_str(), &right).await?;
     say("come back", "the right PIN opens it: an access token for the API, and the next wrapped token");
@@ -51,7 +54,9 @@ async fn tour() -> Result<(), Error> {
 
     let mut wrapped = opened.wrapped_token;
     for _ in 0..5 {
-        if let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) = sessions.unlock(wrapped.as_str(), &wrong).await {
+        if let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) =
+            sessions.unlock(wrapped.as_str(), &wrong).await
+        {
             let wait = retry_after.map_or_else(String::new, |wait| format!("; the next one in {} s", wait.as_secs()));
             say("guess", format!("wrong, {attempts_remaining} left{wait}"));
         }

@@ -135,7 +135,9 @@ struct Claims<'a> {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `AccessTokens::verify`.
-/// let access = pinlatch::access_token::VerifiedAccess { subject: todo!(), session_id: todo!() };
+/// let access = pinlatch::access_token::VerifiedAccess {
+///     subject: todo!(), session_id: todo!(), token_id: todo!(), issued_at: todo!(), expires_at: todo!(),
+/// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

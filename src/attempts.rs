@@ -28,7 +28,11 @@ impl AttemptSchedule {
         let waits = waits.into();
         let ordered = waits.windows(2).all(|pair| pair[0] <= pair[1]);
         let bounded = waits.iter().all(|wait| *wait <= Duration::from_secs(24 * 3600));
-        if (2..=9).contains(&waits.len()) && ordered && bounded { Ok(Self { waits }) } else { Err(AttemptScheduleError) }
+        if (2..=9).contains(&waits.len()) && ordered && bounded {
+            Ok(Self { waits })
+        } else {
+            Err(AttemptScheduleError)
+        }
     }
 
     /// The number of guesses a wrap grants.
@@ -212,7 +216,10 @@ mod tests {
                         }
                     }
                     Operation::Prove(at) if at < open.len() => attempts = attempts.withdraw(&open.swap_remove(at)),
-                    Operation::Forget(at) if at < open.len() => { drop(open.swap_remove(at)); unproven += 1; }
+                    Operation::Forget(at) if at < open.len() => {
+                        open.swap_remove(at);
+                        unproven += 1;
+                    }
                     Operation::Wait(by) => now = UnixTime::from_millis(now.as_millis().wrapping_add(by)),
                     _ => {}
                 }

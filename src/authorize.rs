@@ -51,7 +51,9 @@ impl Window {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `authorize`.
-/// let grant = pinlatch::authorize::Grant { subject: todo!(), session_id: todo!() };
+/// let grant = pinlatch::authorize::Grant {
+///     subject: todo!(), session_id: todo!(), issued_at: todo!(), expires_at: todo!(),
+/// };
 /// ```
 #[derive(Debug)]
 pub struct Grant {

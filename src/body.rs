@@ -139,8 +139,8 @@ mod tests {
         edited.push(Record { expires_at: UnixTime::from_secs(10), ..original.clone() });
         edited.push(Record { owner: Some(OwnerKey([0; 16])), ..original.clone() });
         edited.push(Record { key: RecordKey { id: [0; 16], ..original.key }, ..original.clone() });
-        edited.push(Record { body: Vec::new(), ..original.clone() });
         edited.push(Record { body: original.body[..35].to_vec(), ..original.clone() });
+        edited.push(Record { body: Vec::new(), ..original });
         for copy in edited {
             assert_eq!(read_subject(&keys(), &copy).unwrap_err(), RecordRefused, "{copy:?}");
         }

@@ -69,9 +69,7 @@ impl SealKey {
         buffer: &mut [u8],
         tag: &[u8; 16],
     ) -> Result<(), NotAuthentic> {
-        self.0
-            .decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into())
-            .map_err(|_| NotAuthentic)
+        self.0.decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into()).map_err(|_| NotAuthentic)
     }
 }
 

@@ -201,7 +201,12 @@ impl PepperKeys {
     }
 
     /// The outer layer of a wrapped token: encrypts in place, returns the tag.
-    pub(crate) fn seal(&self, nonce: &[u8; SealKey::NONCE_LEN], aad: &[u8], inner: &mut [u8]) -> [u8; SealKey::TAG_LEN] {
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; SealKey::NONCE_LEN],
+        aad: &[u8],
+        inner: &mut [u8],
+    ) -> [u8; SealKey::TAG_LEN] {
         self.seal.seal(nonce, aad, inner)
     }
 
@@ -250,7 +255,7 @@ mod tests {
     use super::*;
 
     fn pepper(id: u32) -> Pepper {
-        let secret: Vec<u8> = (0..32).map(|at| at ^ id as u8).collect();
+        let secret: Vec<u8> = (0..32).map(|at: u8| at ^ u8::try_from(id).unwrap()).collect();
         Pepper::new(PepperId(id), secret).unwrap()
     }
 

@@ -1,39 +1,91 @@
 //! Sign in once with the full credentials, come back with a PIN.
+//!
+//! The host checks username and password. pinlatch issues a session, wraps its token under the user's PIN and a server
+//! pepper, unwraps it later within a strict budget of guesses, decides whether access is allowed right now, and mints
+//! a short-lived JWT. Transport, user database and user interface stay with the host.
+//!
+//! # One way through
+//!
+//! ```text
+//! login ─▶ issue ─▶ wrap ─▶ unlock ─▶ authorize ─▶ verify ─▶ revoke
+//! ```
+//!
+//! [`Sessions`] has one call for each thing a user does:
+//!
+//! | the user | the host calls | and answers with |
+//! | --- | --- | --- |
+//! | logs in with full credentials and chooses a PIN | [`Sessions::login`] | a wrapped token for the device |
+//! | comes back | [`Sessions::unlock`] | an access token, and the next wrapped token |
+//! | calls the API | [`Sessions::verify`] or [`Sessions::verify_live`] | whatever the API does |
+//! | chooses another PIN | [`Sessions::change_pin`] | a wrapped token that replaces all others |
+//! | looks at the list of devices | [`Sessions::sessions_of`] | the live sessions |
+//! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
+//! | forgot the PIN | – | a full login, which begins a new session |
+//!
+//! Errors say what to do next, carry a stable `code()` for clients and, where there is one, the time to wait.
+//!
+//! # Without the façade
+//!
+//! Beneath it the protocol is pure: functions of plain values that take the time and the randomness as arguments. Each
+//! check returns a value that only it can make, and the next step demands that value. [`unlock`] has the steps in
+//! order; `tests/pure.rs` walks through them without any store. `--no-default-features` leaves exactly this.
+//!
+//! # Features
+//!
+//! - `service` (default): [`Sessions`] and the KDF pool. Runs under any executor.
+//! - `memory` (default): [`stores::MemoryStore`].
+//! - `sqlite`: [`stores::SqliteStore`].
+//! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
+//!
+//! # Choosing numbers
+//!
+//! [`Policy`] has them all, with defaults, bounds and reasons. [`KdfPool`] bounds the memory that Argon2id may use.
+//!
+//! # Secrets
+//!
+//! A [`KeyRing`] holds the peppers and the index key; [`AccessTokenKey`] signs. All three come from outside the
+//! database, and none is derived from another. SECURITY.md in the repository says what is promised and what breaks it.
 
-mod secret;
-pub mod time;
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod encoding;
 pub mod id;
 pub mod record;
+mod secret;
+pub mod time;
 pub mod token;
 
 mod crypto;
-pub mod stretch;
 pub mod keyring;
+pub mod stretch;
 
+pub mod access_token;
 pub mod attempts;
-pub mod policy;
-pub mod pin;
-pub mod stretched_pin;
-pub mod subject;
-pub mod session;
+pub mod authorize;
 pub mod body;
 pub mod context;
-pub mod wrap;
 pub mod issue;
-pub mod unlock;
+pub mod pin;
+pub mod policy;
 pub mod revoke;
-pub mod authorize;
-pub mod access_token;
+pub mod session;
+pub mod stretched_pin;
+pub mod subject;
+pub mod unlock;
+pub mod wrap;
 
-pub mod store;
 pub mod clock;
 pub mod observer;
+pub mod store;
 
 #[cfg(feature = "service")]
 mod service;
 
 pub mod stores;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use access_token::{AccessToken, AccessTokenKey, AccessTokens, VerifiedAccess};
 pub use id::{DeviceLabel, SessionId, Subject, Tenant};
@@ -45,4 +97,3 @@ pub use policy::Policy;
 pub use service::*;
 pub use time::UnixTime;
 pub use wrap::WrappedToken;
-

@@ -207,7 +207,8 @@ mod tests {
         let policy = Policy::default();
         assert!(policy.accepts(KdfParams::DEFAULT));
         assert!(policy.accepts(KdfParams::from_wire(7_168, 5, 1)));
-        for (m, t, p) in [(8, 1, 1), (4 << 20, 2, 1), (65_537, 2, 1), (19_456, 0, 1), (19_456, 255, 1), (19_456, 2, 0)] {
+        for (m, t, p) in [(8, 1, 1), (4 << 20, 2, 1), (65_537, 2, 1), (19_456, 0, 1), (19_456, 255, 1), (19_456, 2, 0)]
+        {
             assert!(!policy.accepts(KdfParams::from_wire(m, t, p)), "{m} {t} {p}");
         }
         let fast = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();

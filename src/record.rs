@@ -103,7 +103,7 @@ pub enum Inserted {
 /// What became of a compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a swap that was stale stored nothing"]
-pub enum Replaced {
+pub enum Swap {
     /// The record is stored, durably.
     Replaced,
     /// Somebody else wrote first; nothing changed.

@@ -146,11 +146,7 @@ impl Sessions {
     }
 
     /// Like [`Sessions::builder`], on a store that is chosen at run time or shared.
-    pub fn builder_on(
-        key_ring: KeyRing,
-        store: Arc<dyn SessionStore>,
-        access_tokens: AccessTokens,
-    ) -> SessionsBuilder {
+    pub fn builder_on(key_ring: KeyRing, store: Arc<dyn SessionStore>, access_tokens: AccessTokens) -> SessionsBuilder {
         SessionsBuilder {
             key_ring,
             store,

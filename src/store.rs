@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use std::error::Error;
 
-use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::time::UnixTime;
 
 /// What every method of a store returns: boxed, so that `Arc<dyn SessionStore>` works, and `Send`.
@@ -56,14 +56,14 @@ pub trait SessionStore: Send + Sync {
     /// Replaces the record of `record.key` if its revision is `expected`; never creates one.
     ///
     /// *Called when* a guess is charged, a token rotates. *Atomic:* of any number of calls with one `expected`, exactly
-    /// one is told [`Replaced::Replaced`]. *If it were not,* parallel guesses would share one charge; *if it created,* a
+    /// one is told [`Swap::Replaced`]. *If it were not,* parallel guesses would share one charge; *if it created,* a
     /// revoked session would come back.
-    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced>;
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap>;
 
     /// Removes a record and says whether there was one.
     ///
     /// *Called when* a session is revoked. *Atomic:* of any number of calls, one is told `true`; every later
-    /// `replace_if` is told [`Replaced::Missing`].
+    /// `replace_if` is told [`Swap::Missing`].
     fn remove<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, bool>;
 
     /// The records of an owner, of one kind, in ascending order of id.

@@ -6,6 +6,10 @@ secret_bytes! {
     /// The bearer secret: 32 uniform bytes without any structure, wrapped exactly once and used for nothing else.
     ///
     /// It cannot be cloned: a second wrap of the same token would let two stolen copies test PINs against each other.
+    ///
+    /// ```compile_fail
+    /// fn twice(token: pinlatch::token::SessionToken) { let second = token.clone(); }
+    /// ```
     pub struct SessionToken([u8; 32]);
     redaction: session_token_is_redacted
 }

@@ -21,7 +21,7 @@ use crate::id::{SessionId, Subject};
 use crate::keyring::Keys;
 use crate::pin::Pin;
 use crate::policy::Policy;
-use crate::record::Replaced;
+use crate::record::Swap;
 use crate::session::{Lock, SessionState};
 use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::subject::SubjectState;
@@ -80,8 +80,8 @@ impl<T> Uncommitted<T> {
     ///
     /// # Errors
     /// The outcome, when it was another one. The step has to be repeated on a fresh state.
-    pub fn stored(self, outcome: Replaced) -> Result<(T, SessionState), Replaced> {
-        if outcome == Replaced::Replaced { Ok((self.evidence, self.state)) } else { Err(outcome) }
+    pub fn stored(self, outcome: Swap) -> Result<(T, SessionState), Swap> {
+        if outcome == Swap::Replaced { Ok((self.evidence, self.state)) } else { Err(outcome) }
     }
 }
 
@@ -152,7 +152,9 @@ impl<'a> Admitted<'a> {
 ///
 /// ```compile_fail
 /// // There is no other way to it than a stored charge.
-/// let attempt = pinlatch::unlock::ChargedAttempt { presented: todo!(), charge: todo!() };
+/// let attempt = pinlatch::unlock::ChargedAttempt {
+///     presented: todo!(), subject: todo!(), digest: todo!(), charge: todo!(), ends_session: todo!(),
+/// };
 /// ```
 #[derive(Debug)]
 pub struct ChargedAttempt<'a> {

@@ -103,15 +103,8 @@ impl Handle {
     }
 }
 
-/// Wraps a token. It is taken by value: a token is wrapped once.
-///
-/// ```compile_fail
-/// # use pinlatch::wrap::*;
-/// # fn twice(token: pinlatch::token::SessionToken) {
-/// drop(token);
-/// let again = token; // used after it was given away
-/// # }
-/// ```
+/// Wraps a token.
+#[expect(clippy::needless_pass_by_value, reason = "a token is wrapped once, and gone")]
 pub(crate) fn wrap_token<R: CryptoRng + ?Sized>(
     token: SessionToken,
     handle: &Handle,

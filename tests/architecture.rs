@@ -7,14 +7,35 @@ use std::path::{Path, PathBuf};
 /// From the ground up.
 const ORDER: &[&str] = &[
     // ground
-    "secret", "time", "encoding", "id", "record", "token",
+    "secret",
+    "time",
+    "encoding",
+    "id",
+    "record",
+    "token",
     // crypto
-    "crypto", "stretch", "keyring",
+    "crypto",
+    "stretch",
+    "keyring",
     // protocol
-    "attempts", "policy", "pin", "stretched_pin", "subject", "session", "body", "context", "wrap", "issue", "unlock",
-    "revoke", "authorize", "access_token",
+    "attempts",
+    "policy",
+    "pin",
+    "stretched_pin",
+    "subject",
+    "session",
+    "body",
+    "context",
+    "wrap",
+    "issue",
+    "unlock",
+    "revoke",
+    "authorize",
+    "access_token",
     // traits
-    "store", "clock", "observer",
+    "store",
+    "clock",
+    "observer",
     // façade
     "service",
 ];
@@ -112,6 +133,10 @@ fn no_room_is_too_large_and_no_name_says_nothing() {
     for Source { path, lines, .. } in sources() {
         assert!(lines.len() <= MOST_LINES, "{} has {} lines of code", path.display(), lines.len());
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(!["common", "error", "helpers", "mod", "prelude", "types", "utils"].contains(&name), "{}", path.display());
+        assert!(
+            !["common", "error", "helpers", "mod", "prelude", "types", "utils"].contains(&name),
+            "{}",
+            path.display()
+        );
     }
 }

@@ -13,7 +13,7 @@ use pinlatch::context::Context;
 use pinlatch::issue::{FullLogin, Issued, issue};
 use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
 use pinlatch::pin::{NewPin, Pin};
-use pinlatch::record::Replaced;
+use pinlatch::record::Swap;
 use pinlatch::session::SessionState;
 use pinlatch::stretch::{KdfMemory, KdfParams};
 use pinlatch::stretched_pin::StretchTask;
@@ -33,7 +33,7 @@ impl TryRng for Counter {
     type Error = std::convert::Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(self.next_u64() as u32)
+        Ok(u32::try_from(self.next_u64() >> 32).unwrap())
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
@@ -83,11 +83,16 @@ impl Fixture {
     }
 
     /// Opens with a PIN, as a host without the façade would, on a store that is a variable.
-    fn unlock(&mut self, state: &mut SessionState, wrapped: &str, pin: &str) -> Result<Result<Unlocked, WrongPin>, Refusal> {
+    fn unlock(
+        &mut self,
+        state: &mut SessionState,
+        wrapped: &str,
+        pin: &str,
+    ) -> Result<Result<Unlocked, WrongPin>, Refusal> {
         let context = Context { keys: &self.keys, policy: &self.policy, now: NOW };
         let presented = PresentedWrap::open(wrapped, &self.keys, &self.policy).unwrap();
         let charge = Admitted::check(&presented, state, Some(&self.subject), &context)?.charge();
-        let (attempt, stored) = charge.stored(Replaced::Replaced).unwrap();
+        let (attempt, stored) = charge.stored(Swap::Replaced).unwrap();
         *state = stored;
         let stretched = attempt.stretch_task(&Pin::new(pin).unwrap()).run(&mut self.memory);
         let proven = match attempt.judge(stretched, &self.keys) {
@@ -95,7 +100,7 @@ impl Fixture {
             Err(wrong) => return Ok(Err(wrong)),
         };
         let rotation = proven.rotate(state, Some(&self.subject), &context, &mut self.rng)?;
-        let (unlocked, stored) = rotation.stored(Replaced::Replaced).unwrap();
+        let (unlocked, stored) = rotation.stored(Swap::Replaced).unwrap();
         *state = stored;
         Ok(Ok(unlocked))
     }
@@ -131,7 +136,7 @@ fn a_charge_that_is_not_stored_yields_no_attempt() {
     let Issued { state, wrapped_token } = fixture.issue();
     let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
-    for outcome in [Replaced::Stale, Replaced::Missing] {
+    for outcome in [Swap::Stale, Swap::Missing] {
         let charge = Admitted::check(&presented, &state, Some(&fixture.subject), &context).unwrap().charge();
         assert_eq!(charge.stored(outcome).unwrap_err(), outcome);
     }
@@ -187,7 +192,12 @@ impl TakenApart {
         let (sealed, tag) = rest.split_at(48);
         let mut inner = sealed.to_vec();
         XChaCha20Poly1305::new(&derive("seal").into())
-            .decrypt_inout_detached(nonce.try_into().unwrap(), aad, inner.as_mut_slice().into(), tag.try_into().unwrap())
+            .decrypt_inout_detached(
+                nonce.try_into().unwrap(),
+                aad,
+                inner.as_mut_slice().into(),
+                tag.try_into().unwrap(),
+            )
             .unwrap();
         let masked = inner.split_off(16);
         Self { handle: aad[..39].to_vec(), params: aad[39..].to_vec(), salt: inner, masked }
@@ -238,7 +248,8 @@ fn the_right_token_has_no_structure() {
     for pin in [PIN, "000000", "739217"] {
         let tokens: Vec<_> = wraps.iter().map(|wrap| wrap.token(pin)).collect();
         for byte in 0..32 {
-            let (ones, zeros) = tokens.iter().fold((0, 0), |(ones, zeros), token| (ones | token[byte], zeros | !token[byte]));
+            let (ones, zeros) =
+                tokens.iter().fold((0, 0), |(ones, zeros), token| (ones | token[byte], zeros | !token[byte]));
             assert_eq!((ones, zeros), (0xFF, 0xFF), "byte {byte} under {pin}");
         }
     }

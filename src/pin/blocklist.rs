@@ -5,11 +5,57 @@ use super::WeakPin;
 
 /// Frequent in published counts of leaked PINs and not caught by a rule below.
 const COMMON: &[&str] = &[
-    "000007", "007007", "112358", "113355", "131313", "246810", "292513", "314159",
-    "369963", "420420", "456852", "520131", "520520", "696969", "741963", "789456", "852456", "963741",
-    "1337", "1379", "2468", "4200", "4321", "5150", "5683", "6969", "7410", "8520", "9630", "1004", "1010",
-    "password", "passwort", "letmein", "iloveyou", "welcome", "dragon", "monkey", "master", "secret", "qwerty",
-    "qwertz", "azerty", "asdfgh", "asdfghjkl", "qwertyuiop", "abc123", "a1b2c3", "1q2w3e", "1q2w3e4r", "1qaz2wsx",
+    "000007",
+    "007007",
+    "112358",
+    "113355",
+    "131313",
+    "246810",
+    "292513",
+    "314159",
+    "369963",
+    "420420",
+    "456852",
+    "520131",
+    "520520",
+    "696969",
+    "741963",
+    "789456",
+    "852456",
+    "963741",
+    "1337",
+    "1379",
+    "2468",
+    "4200",
+    "4321",
+    "5150",
+    "5683",
+    "6969",
+    "7410",
+    "8520",
+    "9630",
+    "1004",
+    "1010",
+    "password",
+    "passwort",
+    "letmein",
+    "iloveyou",
+    "welcome",
+    "dragon",
+    "monkey",
+    "master",
+    "secret",
+    "qwerty",
+    "qwertz",
+    "azerty",
+    "asdfgh",
+    "asdfghjkl",
+    "qwertyuiop",
+    "abc123",
+    "a1b2c3",
+    "1q2w3e",
+    "1q2w3e4r",
+    "1qaz2wsx",
     "pinlatch",
 ];
 
@@ -37,8 +83,7 @@ pub(super) fn check(pin: &str) -> Result<(), WeakPin> {
 
 /// The whole is one group of at most half its length, over and over; or at most two different characters.
 fn is_repeated(chars: &[char]) -> bool {
-    let group_repeats =
-        |len| chars.len().is_multiple_of(len) && chars.chunks(len).all(|group| group == &chars[..len]);
+    let group_repeats = |len| chars.len().is_multiple_of(len) && chars.chunks(len).all(|group| group == &chars[..len]);
     let different = chars.iter().enumerate().filter(|(at, char)| !chars[..*at].contains(char)).count();
     different <= 2 || (1..=chars.len() / 2).any(group_repeats)
 }

@@ -8,7 +8,7 @@ use crate::authorize::{OutsideHours, WithinHours};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::pin::Pin;
-use crate::record::{Replaced, next_revision};
+use crate::record::{Swap, next_revision};
 use crate::session::SessionState;
 use crate::store::StoreError;
 use crate::stretched_pin::{StretchTask, StretchedPin};
@@ -36,8 +36,7 @@ impl Turn<'_> {
 
 impl Service {
     pub(super) fn open(&self, wrapped_token: &str) -> Result<PresentedWrap, UnlockError> {
-        PresentedWrap::open(wrapped_token, &self.keys, &self.policy)
-            .map_err(|InvalidWrappedToken| UnlockError::Invalid)
+        PresentedWrap::open(wrapped_token, &self.keys, &self.policy).map_err(|InvalidWrappedToken| UnlockError::Invalid)
     }
 
     /// From an authentic wrap to a proven PIN: liveness, hours, turn, charge, KDF, verdict.
@@ -98,7 +97,12 @@ impl Service {
     }
 
     /// Acts on a refusal and says what to answer.
-    pub(super) async fn refuse(&self, refusal: Refusal, state: &SessionState, now: UnixTime) -> Result<UnlockError, StoreError> {
+    pub(super) async fn refuse(
+        &self,
+        refusal: Refusal,
+        state: &SessionState,
+        now: UnixTime,
+    ) -> Result<UnlockError, StoreError> {
         let session_id = state.id();
         Ok(match refusal {
             Refusal::SessionEnded => UnlockError::SessionEnded,
@@ -165,7 +169,7 @@ impl Service {
             if !loaded.state.forget_exhausted(&self.policy) {
                 return Ok(());
             }
-            if self.replace_session(loaded.revision, &loaded.state).await? == Replaced::Replaced {
+            if self.replace_session(loaded.revision, &loaded.state).await? == Swap::Replaced {
                 return Ok(());
             }
         }

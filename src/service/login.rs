@@ -118,11 +118,7 @@ impl Service {
         LoginError::Busy { retry_after: self.kdf.max_wait() }
     }
 
-    async fn begin(
-        &self,
-        login: FullLogin,
-        pin: &crate::stretched_pin::StretchedPin,
-    ) -> Result<LoggedIn, StoreError> {
+    async fn begin(&self, login: FullLogin, pin: &crate::stretched_pin::StretchedPin) -> Result<LoggedIn, StoreError> {
         let now = self.now();
         let subject_name = login.subject().clone();
         let subject = self.ensure_subject(&subject_name, now).await?;

@@ -4,7 +4,7 @@ use super::{Service, os_rng};
 use crate::body::{read_session, read_subject, session_record, subject_record};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
-use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced, first_revision, next_revision};
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap, first_revision, next_revision};
 use crate::session::SessionState;
 use crate::store::{Page, StoreError};
 use crate::subject::SubjectState;
@@ -67,7 +67,7 @@ impl Service {
     }
 
     /// Stores a state over the one that was loaded.
-    pub(super) async fn replace_session(&self, loaded: u64, state: &SessionState) -> Result<Replaced, StoreError> {
+    pub(super) async fn replace_session(&self, loaded: u64, state: &SessionState) -> Result<Swap, StoreError> {
         let record = session_record(&self.keys, state, next_revision(loaded), state.expires_at(&self.policy));
         self.store.replace_if(loaded, &record).await
     }
@@ -116,7 +116,7 @@ impl Service {
                 // Unknown: a fresh epoch.
                 state => {
                     let state = state.unwrap_or_else(|| SubjectState::new(&mut os_rng()));
-                    if self.replace_subject(&record, &state, granted).await? == Replaced::Replaced {
+                    if self.replace_subject(&record, &state, granted).await? == Swap::Replaced {
                         return Ok(state);
                     }
                 }
@@ -136,7 +136,7 @@ impl Service {
         present: &Record,
         state: &SubjectState,
         expires_at: UnixTime,
-    ) -> Result<Replaced, StoreError> {
+    ) -> Result<Swap, StoreError> {
         let revision = next_revision(present.revision);
         let record = subject_record(&self.keys, present.key, state, revision, expires_at.max(present.expires_at));
         self.store.replace_if(present.revision, &record).await
@@ -149,7 +149,7 @@ impl Service {
             // Without a record no session of the subject is live.
             let Some(present) = self.store.load(&key).await? else { return Ok(()) };
             let state = SubjectState::new(&mut os_rng());
-            if self.replace_subject(&present, &state, present.expires_at).await? == Replaced::Replaced {
+            if self.replace_subject(&present, &state, present.expires_at).await? == Swap::Replaced {
                 return Ok(());
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 use crate::time::UnixTime;
 
@@ -49,16 +49,16 @@ impl MemoryStore {
         Ok(Inserted::Created)
     }
 
-    fn replace(&self, expected: u64, record: &Record) -> Result<Replaced, StoreError> {
+    fn replace(&self, expected: u64, record: &Record) -> Result<Swap, StoreError> {
         check_size(record)?;
         let mut records = self.lock();
         match records.by_key.get(&record.key) {
-            None => Ok(Replaced::Missing),
-            Some(present) if present.revision != expected => Ok(Replaced::Stale),
+            None => Ok(Swap::Missing),
+            Some(present) if present.revision != expected => Ok(Swap::Stale),
             Some(_) => {
                 records.take(&record.key);
                 records.add(record.clone());
-                Ok(Replaced::Replaced)
+                Ok(Swap::Replaced)
             }
         }
     }
@@ -132,7 +132,7 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { Ok(self.lock().by_key.get(key).cloned()) })
     }
 
-    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced> {
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap> {
         Box::pin(async move { self.replace(expected, record) })
     }
 

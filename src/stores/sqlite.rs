@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use self::schema::open_connection;
 pub use self::schema::SqliteStoreError;
+use self::schema::open_connection;
 use self::worker::{Reader, Writer};
-use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 use crate::time::UnixTime;
 
@@ -57,7 +57,7 @@ impl SessionStore for SqliteStore {
         Box::pin(async move { self.reader.run(move |connection| load(connection, key)).await })
     }
 
-    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced> {
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap> {
         Box::pin(async move {
             let row = RowValues::of(record)?;
             // A revision beyond the column's range is in no row.
@@ -130,7 +130,7 @@ fn insert(connection: &Connection, row: &RowValues) -> rusqlite::Result<Inserted
     Ok(if inserted == 1 { Inserted::Created } else { Inserted::Exists })
 }
 
-fn replace(connection: &Connection, expected: i64, row: &RowValues) -> rusqlite::Result<Replaced> {
+fn replace(connection: &Connection, expected: i64, row: &RowValues) -> rusqlite::Result<Swap> {
     let kind = row.key.kind.as_u8();
     let updated = connection
         .prepare_cached(
@@ -139,12 +139,12 @@ fn replace(connection: &Connection, expected: i64, row: &RowValues) -> rusqlite:
         )?
         .execute(params![kind, row.key.id, row.owner, row.revision, row.expires_at, row.body, expected])?;
     if updated == 1 {
-        return Ok(Replaced::Replaced);
+        return Ok(Swap::Replaced);
     }
     let exists = connection
         .prepare_cached("SELECT 1 FROM pinlatch_record WHERE kind = ?1 AND id = ?2")?
         .exists(params![kind, row.key.id])?;
-    Ok(if exists { Replaced::Stale } else { Replaced::Missing })
+    Ok(if exists { Swap::Stale } else { Swap::Missing })
 }
 
 fn load(connection: &Connection, key: RecordKey) -> rusqlite::Result<Option<Record>> {

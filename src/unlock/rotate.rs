@@ -16,9 +16,10 @@ use crate::wrap::WrappedToken;
 ///
 /// ```compile_fail
 /// // It comes out of a stored rotation only.
-/// fn forge(session_id: pinlatch::SessionId, wrapped_token: pinlatch::WrappedToken) {
-///     pinlatch::unlock::Unlocked { session_id, wrapped_token };
-/// }
+/// let unlocked = pinlatch::unlock::Unlocked {
+///     session_id: todo!(), subject: todo!(), wrapped_token: todo!(), failed_attempts: todo!(),
+///     session_expires_at: todo!(),
+/// };
 /// ```
 #[derive(Debug)]
 #[must_use = "the next wrapped token replaces the one that was presented"]

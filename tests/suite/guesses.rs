@@ -18,7 +18,8 @@ async fn the_documented_schedule_is_the_one_that_runs() {
         let wrapped = world.wrapped().await;
         let mut waits = Vec::new();
         for remaining in (1..10).rev() {
-            let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) = world.unlock(&wrapped, WRONG).await else {
+            let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) = world.unlock(&wrapped, WRONG).await
+            else {
                 panic!("{name}: a wrong PIN with {remaining} guesses left")
             };
             assert_eq!(attempts_remaining, remaining);
@@ -161,7 +162,9 @@ async fn a_cancelled_request_gets_no_guess_for_free() {
         let ended = cancel_after(polls, world.unlock(&wrapped, WRONG)).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
         let evaluated = world.kdf.evaluations() - 1;
-        let Err(UnlockError::WrongPin { attempts_remaining, .. }) = world.unlock(&wrapped, WRONG).await else { panic!() };
+        let Err(UnlockError::WrongPin { attempts_remaining, .. }) = world.unlock(&wrapped, WRONG).await else {
+            panic!()
+        };
         let charged = u64::from(9 - attempts_remaining);
         assert!(charged >= evaluated, "{polls} polls: {evaluated} evaluated, {charged} charged");
         if ended {

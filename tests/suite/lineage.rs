@@ -156,6 +156,9 @@ async fn changing_the_pin_takes_the_old_one_and_a_good_new_one() {
     assert!(matches!(change(PIN, "123456").await, Err(ChangePinError::WeakPin(_))));
     assert_eq!(world.kdf.evaluations(), evaluations, "a weak new PIN is refused before the old one is looked at");
     let wrong = change(WRONG, "902714").await;
-    assert!(matches!(wrong, Err(ChangePinError::Unlock(UnlockError::WrongPin { attempts_remaining: 9, .. }))), "{wrong:?}");
+    assert!(
+        matches!(wrong, Err(ChangePinError::Unlock(UnlockError::WrongPin { attempts_remaining: 9, .. }))),
+        "{wrong:?}"
+    );
     assert!(change(PIN, "902714").await.is_ok());
 }

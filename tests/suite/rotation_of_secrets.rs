@@ -20,7 +20,11 @@ async fn sessions_move_to_the_active_pepper_at_their_next_unlock() {
 
     let during = World::on(store.clone(), policy(), rotated(), "");
     let moved = during.next(&old).await;
-    assert_eq!(during.code(&old, WRONG).await, "wrong_pin", "the old wrap keeps its budget until its successor is used");
+    assert_eq!(
+        during.code(&old, WRONG).await,
+        "wrong_pin",
+        "the old wrap keeps its budget until its successor is used"
+    );
     let moved = during.next(&moved).await;
 
     // The session's records and its wraps are all of the new pepper, except the subject's.

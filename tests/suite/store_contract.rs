@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use pinlatch::UnixTime;
-use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::{Page, SessionStore, StoreError};
 use pinlatch::stores::{MemoryStore, SqliteStore, SqliteStoreError};
 
@@ -61,13 +61,13 @@ async fn an_insert_never_overwrites() {
 #[tokio::test]
 async fn a_swap_needs_the_revision_and_never_creates() {
     on_each_store(|name, store| async move {
-        assert_eq!(store.replace_if(5, &record(1, 6)).await.unwrap(), Replaced::Missing, "{name}");
+        assert_eq!(store.replace_if(5, &record(1, 6)).await.unwrap(), Swap::Missing, "{name}");
         insert(&*store, &record(1, 5)).await;
         for wrong in [4, 6, 0, i64::MAX as u64, u64::MAX] {
-            assert_eq!(store.replace_if(wrong, &record(1, 6)).await.unwrap(), Replaced::Stale, "{name}");
+            assert_eq!(store.replace_if(wrong, &record(1, 6)).await.unwrap(), Swap::Stale, "{name}");
         }
         let next = Record { owner: None, body: vec![0; Record::MAX_BODY], ..record(1, 6) };
-        assert_eq!(store.replace_if(5, &next).await.unwrap(), Replaced::Replaced, "{name}");
+        assert_eq!(store.replace_if(5, &next).await.unwrap(), Swap::Replaced, "{name}");
         assert_eq!(store.load(&next.key).await.unwrap(), Some(next), "{name}");
         assert_eq!(ids(&*store, None, 10).await, [0u8; 0], "{name}: the listing follows the record");
     })
@@ -80,7 +80,7 @@ async fn what_was_removed_stays_removed() {
         insert(&*store, &record(1, 5)).await;
         assert!(store.remove(&record(1, 5).key).await.unwrap(), "{name}");
         assert!(!store.remove(&record(1, 5).key).await.unwrap(), "{name}");
-        assert_eq!(store.replace_if(5, &record(1, 6)).await.unwrap(), Replaced::Missing, "{name}");
+        assert_eq!(store.replace_if(5, &record(1, 6)).await.unwrap(), Swap::Missing, "{name}");
         assert_eq!(store.load(&record(1, 5).key).await.unwrap(), None, "{name}");
         assert_eq!(ids(&*store, None, 10).await, [0u8; 0], "{name}");
     })
@@ -156,7 +156,7 @@ async fn of_many_writers_exactly_one_wins() {
                 let store = store.clone();
                 tokio::spawn(async move {
                     let next = Record { key, ..record(1, 100 + next) };
-                    store.replace_if(revision, &next).await.unwrap() == Replaced::Replaced
+                    store.replace_if(revision, &next).await.unwrap() == Swap::Replaced
                 })
             };
             assert_eq!(winners((0..16).map(swap)).await, 1, "{name}");
@@ -192,7 +192,7 @@ async fn no_update_is_lost() {
                         let expected = present.revision;
                         let counted = u16::from_be_bytes([present.body[0], present.body[1]]) + 1;
                         (present.revision, present.body) = (expected + 1, counted.to_be_bytes().to_vec());
-                        if store.replace_if(expected, &present).await.unwrap() == Replaced::Replaced {
+                        if store.replace_if(expected, &present).await.unwrap() == Swap::Replaced {
                             break;
                         }
                     }
@@ -244,7 +244,7 @@ async fn a_full_memory_store_says_so_and_evicts_nothing() {
     insert(&store, &record(2, 1)).await;
     assert!(matches!(store.insert_new(&record(3, 1)).await, Err(StoreError::Rejected)));
     assert_eq!(store.insert_new(&record(1, 1)).await.unwrap(), Inserted::Exists);
-    assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Replaced::Replaced);
+    assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Replaced);
     let subject = Record { key: RecordKey { kind: RecordKind::Subject, id: [1; 16] }, ..record(1, 1) };
     insert(&store, &subject).await;
     store.remove(&record(2, 1).key).await.unwrap();
@@ -259,8 +259,8 @@ async fn a_file_keeps_everything_and_two_stores_on_it_see_each_other() {
     insert(&*one, &record(1, 1)).await;
     let two = SqliteStore::open(&path).unwrap();
     assert_eq!(two.load(&record(1, 1).key).await.unwrap(), Some(record(1, 1)));
-    assert_eq!(two.replace_if(1, &record(1, 2)).await.unwrap(), Replaced::Replaced);
-    assert_eq!(one.replace_if(1, &record(1, 3)).await.unwrap(), Replaced::Stale);
+    assert_eq!(two.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Replaced);
+    assert_eq!(one.replace_if(1, &record(1, 3)).await.unwrap(), Swap::Stale);
     drop((one, two));
     let again = SqliteStore::open(&path).unwrap();
     assert_eq!(again.load(&record(1, 1).key).await.unwrap(), Some(record(1, 2)));

@@ -10,7 +10,7 @@ use pinlatch::attempts::AttemptSchedule;
 use pinlatch::clock::ManualClock;
 use pinlatch::observer::{Event, Observer};
 use pinlatch::policy::PolicyBuilder;
-use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Replaced};
+use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
 use pinlatch::stores::{MemoryStore, SqliteStore};
 use pinlatch::stretch::KdfParams;
@@ -36,7 +36,7 @@ pub(crate) fn secret(mark: u8) -> Vec<u8> {
 }
 
 pub(crate) fn pepper(id: u32) -> Pepper {
-    Pepper::new(PepperId(id), secret(id as u8)).unwrap()
+    Pepper::new(PepperId(id), secret(u8::try_from(id).unwrap())).unwrap()
 }
 
 pub(crate) fn key_ring(active: u32) -> KeyRing {
@@ -158,7 +158,7 @@ impl SessionStore for Probe {
         })
     }
 
-    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Replaced> {
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap> {
         Box::pin(self.through(self.inner.replace_if(expected, record)))
     }
 
@@ -251,7 +251,8 @@ where
 pub(crate) async fn cancel_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future: StdPin<Box<_>> = Box::pin(future);
     for _ in 0..polls {
-        let ended = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+        let ended =
+            std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await;
         if ended {
             return true;
         }

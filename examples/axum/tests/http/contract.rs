@@ -138,14 +138,13 @@ async fn sessions_end_as_asked_and_only_ones_own() {
         let api = api.clone();
         async move { api.authorize(&wrapped, PIN).await }
     };
-    let bob = api
-        .post("/login", json!({"username": "bob", "password": "hunter2hunter2hunter2", "pin": PIN}))
-        .await;
+    let bob = api.post("/login", json!({"username": "bob", "password": "hunter2hunter2hunter2", "pin": PIN})).await;
     let (one, two) = (open(api.login().await).await, open(api.login().await).await);
     let (token, other) = (one.text("access_token"), two.text("access_token"));
 
     let list = api.with_token(Method::GET, "/sessions", &token).await;
-    let of_two = list.body["sessions"].as_array().unwrap().iter().find(|session| session["current"] == Value::Bool(false));
+    let of_two =
+        list.body["sessions"].as_array().unwrap().iter().find(|session| session["current"] == Value::Bool(false));
     let of_two = of_two.unwrap()["session_id"].as_str().unwrap().to_owned();
     for id in [bob.text("session_id").as_str(), "nonsense", "AAAAAAAAAAAAAAAAAAAAAA"] {
         let answer = api.with_token(Method::DELETE, &format!("/sessions/{id}"), &token).await;
@@ -189,7 +188,9 @@ async fn access_tokens_live_as_long_as_ttl_says() {
 
 #[test]
 fn settings_that_cannot_serve_stop_the_server() {
-    for (name, value) in [("ADDR", "nowhere"), ("STORE", "mysql://x"), ("STORE", "sqlite://"), ("TTL", "-1"), ("TTL", "1")] {
+    for (name, value) in
+        [("ADDR", "nowhere"), ("STORE", "mysql://x"), ("STORE", "sqlite://"), ("TTL", "-1"), ("TTL", "1")]
+    {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_pinlatch-example-axum"))
             .env_clear()
             .env("ADDR", "127.0.0.1:0")

@@ -26,7 +26,8 @@ async fn storage(browser: &Browser) -> String {
 /// The console may tell of requests that were refused, which is what a wrong PIN is; of nothing else.
 async fn assert_quiet(browser: &Browser) {
     let said = browser.console().await;
-    let unexpected: Vec<_> = said.iter().filter(|line| !line.contains("the server responded with a status of 4")).collect();
+    let unexpected: Vec<_> =
+        said.iter().filter(|line| !line.contains("the server responded with a status of 4")).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
 }
 
@@ -44,7 +45,10 @@ async fn log_in_close_come_back_with_the_pin_also_after_the_server_was_killed() 
     browser.wait_for_text("api-result", "alice").await;
     assert_quiet(&browser).await;
     let kept = storage(&browser).await;
-    assert!(kept.contains("plw1_") && !kept.contains("eyJ") && !kept.contains(PIN) && !kept.contains("horse"), "{kept}");
+    assert!(
+        kept.contains("plw1_") && !kept.contains("eyJ") && !kept.contains(PIN) && !kept.contains("horse"),
+        "{kept}"
+    );
     assert_eq!(browser.cookies().await, 0);
     browser.close().await;
 
