@@ -1,7 +1,6 @@
 //! Stores that fail, and service that is busy: nothing is guessed for free, and nothing is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pinlatch::stores::MemoryStore;
@@ -37,16 +36,9 @@ async fn a_rotation_whose_answer_is_lost_leaves_the_device_a_wrap_that_opens() {
     let mut wrapped = world.wrapped().await;
     wrapped = world.next(&wrapped).await;
     // The charge is the first write, the rotation the second.
-    let calls = world.store.calls.load(Ordering::SeqCst);
-    let (store, clock) = (world.store.clone(), calls + 3);
-    let watcher = tokio::spawn(async move {
-        while store.calls() < clock {
-            tokio::task::yield_now().await;
-        }
-        store.set_fault(Fault::LoseNextAnswer);
-    });
+    let store = world.store.clone();
+    world.store.before_write(1, async move { store.set_fault(Fault::LoseNextAnswer) });
     assert_eq!(world.code(&wrapped, PIN).await, "unavailable");
-    watcher.await.unwrap();
     let reported = world.unlock(&wrapped, PIN).await.unwrap().failed_attempts;
     assert_eq!(reported, 0, "the charge of the right PIN was withdrawn with the rotation");
 }

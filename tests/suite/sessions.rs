@@ -174,6 +174,38 @@ async fn revoking_wins_against_unlocks_in_flight() {
     .await;
 }
 
+/// All sessions are revoked while the right PIN is being judged. That is a write to another record than the session's,
+/// so no swap notices it.
+#[tokio::test]
+async fn revoking_all_while_a_pin_is_judged_wins() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let world = World::on(store.clone(), policy(), key_ring(1), "");
+    let administrator = World::on(store, policy(), key_ring(1), "");
+    let wrapped = world.wrapped().await;
+    // The charge is the first write, the rotation the second.
+    world.store.before_write(1, async move { administrator.sessions.revoke_all(&subject("alice")).await.unwrap() });
+    assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
+}
+
+/// Another server changes the session between the charge and the rotation: the swap is repeated, the charge is not.
+#[tokio::test]
+async fn a_swap_that_is_overtaken_is_repeated_without_charging_again() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let world = World::on(store.clone(), policy(), key_ring(1), "");
+    let other = World::on(store, policy(), key_ring(1), "");
+    let wrapped = world.wrapped().await;
+    for writes in [0, 1] {
+        let (copy, other) = (wrapped.clone(), other.sessions.clone());
+        world.store.before_write(writes, async move {
+            other.unlock(&copy, &pin(WRONG)).await.unwrap_err();
+        });
+        let opened = world.unlock(&wrapped, PIN).await.unwrap();
+        assert_eq!(opened.failed_attempts, 1, "the other server's wrong PIN, and no charge of our own");
+    }
+    let error = world.unlock(&wrapped, WRONG).await.unwrap_err();
+    assert!(matches!(error, pinlatch::UnlockError::WrongPin { attempts_remaining: 7, .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_weak_pin_is_refused_before_anything_is_stored() {
     let world = World::new();

@@ -102,11 +102,15 @@ pub(crate) struct Probe {
     inner: Arc<dyn SessionStore>,
     pub(crate) calls: AtomicU64,
     fault: Mutex<Fault>,
+    meanwhile: Mutex<Option<(u32, Meanwhile)>>,
 }
+
+/// What somebody else does while a request is on its way.
+type Meanwhile = StdPin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Probe {
     pub(crate) fn new(inner: Arc<dyn SessionStore>) -> Arc<Self> {
-        Arc::new(Self { inner, calls: AtomicU64::new(0), fault: Mutex::default() })
+        Arc::new(Self { inner, calls: AtomicU64::new(0), fault: Mutex::default(), meanwhile: Mutex::default() })
     }
 
     pub(crate) fn calls(&self) -> u64 {
@@ -115,6 +119,22 @@ impl Probe {
 
     pub(crate) fn set_fault(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
+    }
+
+    /// Lets somebody else act just before the write after `writes` more.
+    pub(crate) fn before_write(&self, writes: u32, act: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some((writes, Box::pin(act)));
+    }
+
+    fn due(&self) -> Option<Meanwhile> {
+        let mut meanwhile = self.meanwhile.lock().unwrap();
+        match meanwhile.take()? {
+            (0, act) => Some(act),
+            (writes, act) => {
+                *meanwhile = Some((writes - 1, act));
+                None
+            }
+        }
     }
 
     fn read(&self) -> Result<(), StoreError> {
@@ -137,6 +157,9 @@ impl Probe {
     }
 
     async fn through<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        if let Some(act) = self.due() {
+            act.await;
+        }
         let lose = self.write()?;
         // One more point at which a request can be cancelled or overtaken.
         tokio::task::yield_now().await;
