@@ -61,3 +61,19 @@ macro_rules! constant_time_eq {
 }
 
 constant_time_eq!(TokenDigest, WrapId, Epoch);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_compared_whole() {
+        let digest = TokenDigest::from_bytes([0xA5; 32]);
+        assert!(bool::from(digest.ct_eq(&TokenDigest::from_bytes([0xA5; 32]))));
+        for bit in 0..256 {
+            let mut other = [0xA5; 32];
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!bool::from(digest.ct_eq(&TokenDigest::from_bytes(other))), "bit {bit}");
+        }
+    }
+}

@@ -189,6 +189,22 @@ async fn wrong_pins_of_a_whole_life_end_the_session() {
     assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
 }
 
+/// The cap ends the session by its count, not by the removal that follows, which may fail.
+#[tokio::test]
+async fn a_session_at_its_cap_is_over_even_if_it_could_not_be_removed() {
+    let world = World::with(fast().max_wrong_pins(10).attempts(no_waits()).build().unwrap());
+    let mut wrapped = world.wrapped().await;
+    for _ in 0..9 {
+        assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
+    }
+    wrapped = world.next(&wrapped).await;
+    // The charge is the first write, the removal the second.
+    let store = world.store.clone();
+    world.store.before_write(1, async move { store.set_fault(Fault::RefuseNextWrite) });
+    assert_eq!(world.code(&wrapped, WRONG).await, "unavailable");
+    assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
+}
+
 /// The charge alone reaches the cap; the PIN is right, so it is taken back and the session goes on.
 #[tokio::test]
 async fn the_last_wrong_pin_is_a_wrong_one() {
