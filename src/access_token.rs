@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::authorize::Grant;
 use crate::crypto::MacKey;
 use crate::encoding::{push_base64url, text_len};
-use crate::id::{SessionId, Subject};
+use crate::id::{SessionId, Subject, Tenant};
 use crate::time::UnixTime;
 
 /// A key that signs access tokens and verifies them. The algorithm is a property of the key.
@@ -75,6 +75,7 @@ pub struct AccessTokens {
     issuer: String,
     audience: String,
     client_id: String,
+    tenant: Tenant,
     leeway: Duration,
 }
 
@@ -129,6 +130,9 @@ struct Claims<'a> {
     client_id: Cow<'a, str>,
     #[serde(borrow)]
     sid: Cow<'a, str>,
+    /// Absent for the default tenant, and only for that one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<Cow<'a, str>>,
 }
 
 /// Evidence that an access token is authentic and in force.
@@ -154,7 +158,7 @@ pub struct VerifiedAccess {
     pub expires_at: UnixTime,
 }
 
-/// Why an access token is refused. To the outside all are the same `invalid_token` (RFC 6750 §3.1).
+/// Why an access token is refused. The texts are for logs; clients are told [`AccessTokenError::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessTokenError {
@@ -170,7 +174,7 @@ pub enum AccessTokenError {
     /// A claim is missing, unknown, there twice, or of the wrong type.
     #[error("the access token's claims are not ours")]
     BadClaims,
-    /// From another issuer, for another audience, or for another client.
+    /// From another issuer, for another audience, client or tenant.
     #[error("the access token is meant for somebody else")]
     NotForUs,
     /// Issued in the future by more than the leeway.
@@ -179,6 +183,14 @@ pub enum AccessTokenError {
     /// Over. Unlock the session for another one.
     #[error("the access token has expired")]
     Expired,
+}
+
+impl AccessTokenError {
+    /// The one word for clients, whatever the reason: `invalid_token` (RFC 6750 §3.1). HTTP 401.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "invalid_token"
+    }
 }
 
 impl AccessTokens {
@@ -201,7 +213,19 @@ impl AccessTokens {
         if ![&issuer, &audience, &client_id].into_iter().all(valid) {
             return Err(AccessTokenConfigError::InvalidName);
         }
-        Ok(Self { key, issuer, audience, client_id, leeway: Duration::from_secs(5) })
+        let tenant = Tenant::default();
+        Ok(Self { key, issuer, audience, client_id, tenant, leeway: Duration::from_secs(5) })
+    }
+
+    /// For the sessions of one tenant: its tokens carry the claim `tenant`, and those of all others are refused.
+    /// [`Sessions`](crate::Sessions) does this by itself.
+    #[must_use]
+    pub fn for_tenant(self, tenant: Tenant) -> Self {
+        Self { tenant, ..self }
+    }
+
+    fn tenant_claim(&self) -> Option<&str> {
+        Some(self.tenant.as_str()).filter(|name| !name.is_empty())
     }
 
     /// How far in the future `iat` may lie, because two servers' clocks differ: 5 seconds unless set, at most 60.
@@ -227,6 +251,7 @@ impl AccessTokens {
             jti: jti.into(),
             client_id: self.client_id.as_str().into(),
             sid: grant.session_id.to_string().into(),
+            tenant: self.tenant_claim().map(Cow::Borrowed),
         };
         let (issued_at, expires_at) = (UnixTime::from_secs(claims.iat), UnixTime::from_secs(claims.exp));
         let json = serde_json::to_vec(&claims).expect("strings and integers are valid JSON");
@@ -276,7 +301,8 @@ impl AccessTokens {
     }
 
     fn check(&self, claims: &Claims<'_>, now: UnixTime) -> Result<(), AccessTokenError> {
-        if claims.iss != self.issuer || claims.aud != self.audience || claims.client_id != self.client_id {
+        let ours = claims.iss == self.issuer && claims.aud == self.audience && claims.client_id == self.client_id;
+        if !ours || claims.tenant.as_deref() != self.tenant_claim() {
             return Err(AccessTokenError::NotForUs);
         }
         if UnixTime::from_secs(claims.exp) <= now {
@@ -401,6 +427,11 @@ mod tests {
             let token = signed(&GOOD.replace(from, to));
             assert_eq!(tokens().verify(&token, NOW), Err(AccessTokenError::NotForUs));
         }
+        let acme = tokens().for_tenant(Tenant::new("acme").unwrap());
+        let of_acme = acme.mint(&grant(), &mut Counter(0));
+        assert!(acme.verify(of_acme.as_str(), NOW).is_ok());
+        assert_eq!(tokens().verify(of_acme.as_str(), NOW), Err(AccessTokenError::NotForUs));
+        assert_eq!(acme.verify(&signed(GOOD), NOW), Err(AccessTokenError::NotForUs));
         let other = AccessTokenKey::hs256("k1", b"another secret of 32 bytes here.").unwrap();
         let other = AccessTokens::new(other, "https://id.example", "https://api.example", "app").unwrap();
         assert_eq!(other.verify(&signed(GOOD), NOW), Err(AccessTokenError::BadSignature));

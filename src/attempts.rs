@@ -8,6 +8,8 @@ use core::time::Duration;
 use crate::time::UnixTime;
 
 /// How many guesses a wrap grants, and how long to wait after each.
+///
+/// The default: after the first four wrong guesses no wait, then 1, 5, 15, 30 and 90 minutes; the tenth ends the wrap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptSchedule {
     waits: Vec<Duration>,

@@ -5,7 +5,6 @@
 
 use zeroize::Zeroizing;
 
-use crate::encoding::Reader;
 use crate::id::SessionId;
 use crate::keyring::{Keys, PepperId, PepperKeys};
 use crate::record::{OwnerKey, Record, RecordKey};
@@ -13,10 +12,20 @@ use crate::session::SessionState;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 
-/// The record is not one of ours, or made under a pepper that is no longer accepted. It counts as absent.
+/// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record is not authentic")]
-pub struct RecordRefused;
+pub enum RecordRefused {
+    /// Edited, damaged, or made under a pepper that is no longer accepted. It counts as absent.
+    #[error("the record is not authentic")]
+    NotAuthentic,
+    /// Made under a pepper newer than the active one, which this ring does not have: another server is ahead in a
+    /// rotation. It must not be overwritten. Add that pepper to the ring.
+    #[error("the record was made under pepper {}, which is newer than this server's", id.0)]
+    NewerPepper {
+        /// The pepper that is missing.
+        id: PepperId,
+    },
+}
 
 const ID_LEN: usize = 4;
 const MAC_LEN: usize = 32;
@@ -43,18 +52,18 @@ pub fn subject_record(
 /// Reads the record of a session.
 ///
 /// # Errors
-/// [`RecordRefused`] when the record is not authentic.
+/// [`RecordRefused`].
 pub fn read_session(keys: &Keys, record: &Record) -> Result<SessionState, RecordRefused> {
     let encoding = open(keys, record)?;
-    SessionState::decode(SessionId::from_bytes(record.key.id), encoding).map_err(|_| RecordRefused)
+    SessionState::decode(SessionId::from_bytes(record.key.id), encoding).map_err(|_| RecordRefused::NotAuthentic)
 }
 
 /// Reads the record of a subject.
 ///
 /// # Errors
-/// [`RecordRefused`] when the record is not authentic.
+/// [`RecordRefused`].
 pub fn read_subject(keys: &Keys, record: &Record) -> Result<SubjectState, RecordRefused> {
-    SubjectState::decode(open(keys, record)?).map_err(|_| RecordRefused)
+    SubjectState::decode(open(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
 }
 
 fn seal(
@@ -74,15 +83,28 @@ fn seal(
     Record { key, owner, revision, expires_at, body }
 }
 
+/// The pepper that a record says it was made under.
+fn pepper_id(record: &Record) -> Option<PepperId> {
+    record.body.first_chunk().map(|id| PepperId(u32::from_be_bytes(*id)))
+}
+
+/// Whether a record was not made under the active pepper, so that it should be made anew.
+#[must_use]
+pub fn is_of_other_pepper(keys: &Keys, record: &Record) -> bool {
+    pepper_id(record) != Some(keys.active().id())
+}
+
 fn open<'a>(keys: &Keys, record: &'a Record) -> Result<&'a [u8], RecordRefused> {
-    let (encoding, presented) = record.body.split_last_chunk::<MAC_LEN>().ok_or(RecordRefused)?;
-    let mut input = Reader::new(encoding);
-    let id = PepperId(input.u32().map_err(|_| RecordRefused)?);
-    let pepper = keys.find(id).ok_or(RecordRefused)?;
-    let encoding = &encoding[ID_LEN..];
+    let id = pepper_id(record).ok_or(RecordRefused::NotAuthentic)?;
+    let Some(pepper) = keys.find(id) else {
+        let newer = id > keys.active().id();
+        return Err(if newer { RecordRefused::NewerPepper { id } } else { RecordRefused::NotAuthentic });
+    };
+    let (encoding, presented) = record.body[ID_LEN..].split_last_chunk().ok_or(RecordRefused::NotAuthentic)?;
     let expected = mac(pepper, record.key, record.owner, record.revision, record.expires_at, encoding);
+    let presented: &[u8; MAC_LEN] = presented;
     let equal: bool = subtle::ConstantTimeEq::ct_eq(&expected[..], &presented[..]).into();
-    if equal { Ok(encoding) } else { Err(RecordRefused) }
+    if equal { Ok(encoding) } else { Err(RecordRefused::NotAuthentic) }
 }
 
 fn mac(
@@ -142,7 +164,11 @@ mod tests {
         edited.push(Record { body: original.body[..35].to_vec(), ..original.clone() });
         edited.push(Record { body: Vec::new(), ..original });
         for copy in edited {
-            assert_eq!(read_subject(&keys(), &copy).unwrap_err(), RecordRefused, "{copy:?}");
+            let newer = pepper_id(&copy).is_some_and(|id| id > PepperId(7));
+            match read_subject(&keys(), &copy).unwrap_err() {
+                RecordRefused::NotAuthentic => assert!(!newer, "{copy:?}"),
+                RecordRefused::NewerPepper { .. } => assert!(newer, "{copy:?}"),
+            }
         }
     }
 }

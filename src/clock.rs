@@ -9,6 +9,7 @@ use crate::time::UnixTime;
 /// The clock of a service and its hours.
 pub trait ClockPolicy: Send + Sync {
     /// The present. Not required to be monotonic: a clock that runs backwards makes waits longer, never shorter.
+    /// Servers that share a store must agree to within the policy's `superseded_grace`, or two tabs look like theft.
     ///
     /// *Called* once for each decision.
     fn now(&self) -> UnixTime;

@@ -34,12 +34,6 @@ pub enum KeyRingError {
     /// The active pepper's id is below the lowest accepted one.
     #[error("the active pepper is below the lowest accepted id")]
     ActiveBelowMinimum,
-    /// A retired pepper has a higher id than the active one: the configuration went backwards.
-    #[error("pepper id {} is retired but newer than the active one", id.0)]
-    RetiredIsNewer {
-        /// The id in question.
-        id: PepperId,
-    },
 }
 
 fn check_secret(secret: &[u8]) -> Result<(), KeyRingError> {
@@ -65,45 +59,55 @@ impl core::fmt::Debug for Pepper {
     }
 }
 
-/// One active pepper, any number of retired ones, and the index key.
+/// One active pepper, any number that only open, and the index key.
 ///
-/// New wraps and records are made under the active pepper. Retired ones only open what they made; each session moves
-/// to the active pepper at its next unlock. `min_id` is the lowest id still accepted: raise it after a leak or after
-/// restoring a database, and every older wrap ends in a full login.
+/// New wraps and records are made under the active pepper. The others open what was made under them; each session and
+/// its subject move to the active pepper at the next unlock or login.
+///
+/// To rotate on several servers, first add the next pepper to all of them with [`KeyRing::with_open_only`], then make
+/// it the active one and the former one open-only. The former one can go when the longest session has ended.
+///
+/// `min_id` is the lowest id still accepted. After a leak or a restored database, make a new pepper with a higher id
+/// active and raise `min_id` to it: every older wrap then ends in a full login.
 ///
 /// The index key names the records of subjects. It must never change, or every user is a stranger.
 #[derive(Debug)]
 pub struct KeyRing {
     active: Pepper,
-    retired: Vec<Pepper>,
+    open_only: Vec<Pepper>,
     min_id: PepperId,
-    index: Pepper,
+    index: IndexSecret,
+}
+
+struct IndexSecret(Zeroizing<Vec<u8>>);
+
+impl core::fmt::Debug for IndexSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("IndexSecret([redacted])")
+    }
 }
 
 impl KeyRing {
-    /// A ring of one pepper. `index_secret` has at least 32 bytes and is not the pepper.
+    /// A ring of one pepper, and the index secret of at least 32 bytes.
     ///
     /// # Errors
-    /// [`KeyRingError::WeakSecret`] when the index secret is too short.
+    /// [`KeyRingError::WeakSecret`] when the index secret is too short or all its bytes are alike.
     pub fn new(active: Pepper, index_secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
-        let index = Pepper::new(PepperId(0), index_secret)?;
-        Ok(Self { active, retired: Vec::new(), min_id: PepperId(0), index })
+        let index = IndexSecret(Zeroizing::new(index_secret.into()));
+        check_secret(&index.0)?;
+        Ok(Self { active, open_only: Vec::new(), min_id: PepperId(0), index })
     }
 
-    /// Adds a pepper that opens what it once made.
+    /// Adds a pepper that opens what was made under it: the one that was active before, or the one that will be next.
     ///
     /// # Errors
-    /// - [`KeyRingError::DuplicateId`] when the ring has that id.
-    /// - [`KeyRingError::RetiredIsNewer`] when the id is above the active one's.
-    pub fn with_retired(mut self, pepper: Pepper) -> Result<Self, KeyRingError> {
+    /// [`KeyRingError::DuplicateId`] when the ring has that id.
+    pub fn with_open_only(mut self, pepper: Pepper) -> Result<Self, KeyRingError> {
         let id = pepper.id;
-        if id == self.active.id || self.retired.iter().any(|known| known.id == id) {
+        if id == self.active.id || self.open_only.iter().any(|known| known.id == id) {
             return Err(KeyRingError::DuplicateId { id });
         }
-        if id > self.active.id {
-            return Err(KeyRingError::RetiredIsNewer { id });
-        }
-        self.retired.push(pepper);
+        self.open_only.push(pepper);
         Ok(self)
     }
 
@@ -122,11 +126,11 @@ impl KeyRing {
     /// The keys of one tenant. Other tenants' wraps and records are not authentic under them.
     #[must_use]
     pub fn keys(&self, tenant: &Tenant) -> Keys {
-        let accepted = self.retired.iter().filter(|pepper| pepper.id >= self.min_id);
+        let accepted = self.open_only.iter().filter(|pepper| pepper.id >= self.min_id);
         Keys {
             active: PepperKeys::derive(&self.active, tenant),
-            retired: accepted.map(|pepper| PepperKeys::derive(pepper, tenant)).collect(),
-            index: MacKey::new(&derive_key(&self.index.secret, "index", tenant.as_str())),
+            open_only: accepted.map(|pepper| PepperKeys::derive(pepper, tenant)).collect(),
+            index: MacKey::new(&derive_key(&self.index.0, "index", tenant.as_str())),
         }
     }
 }
@@ -135,7 +139,7 @@ impl KeyRing {
 #[derive(Clone)]
 pub struct Keys {
     active: PepperKeys,
-    retired: Vec<PepperKeys>,
+    open_only: Vec<PepperKeys>,
     index: MacKey,
 }
 
@@ -146,7 +150,7 @@ impl Keys {
 
     /// The keys of a pepper that is still accepted.
     pub(crate) fn find(&self, id: PepperId) -> Option<&PepperKeys> {
-        core::iter::once(&self.active).chain(&self.retired).find(|keys| keys.id == id)
+        core::iter::once(&self.active).chain(&self.open_only).find(|keys| keys.id == id)
     }
 
     /// Where the record of a subject lies.
@@ -272,15 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_went_backwards_is_refused() {
-        assert_eq!(ring(2).with_retired(pepper(2)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(2) });
-        assert_eq!(ring(2).with_retired(pepper(3)).unwrap_err(), KeyRingError::RetiredIsNewer { id: PepperId(3) });
+    fn a_ring_that_contradicts_itself_is_refused() {
+        assert_eq!(ring(2).with_open_only(pepper(2)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(2) });
         assert_eq!(ring(2).with_min_id(PepperId(3)).unwrap_err(), KeyRingError::ActiveBelowMinimum);
     }
 
     #[test]
-    fn min_id_takes_retired_peppers_out() {
-        let ring = ring(3).with_retired(pepper(1)).unwrap().with_retired(pepper(2)).unwrap();
+    fn min_id_takes_older_peppers_out() {
+        let ring = ring(3).with_open_only(pepper(1)).unwrap().with_open_only(pepper(2)).unwrap();
         let keys = ring.with_min_id(PepperId(2)).unwrap().keys(&Tenant::default());
         assert!(keys.find(PepperId(3)).is_some());
         assert!(keys.find(PepperId(2)).is_some());

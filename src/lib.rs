@@ -53,7 +53,7 @@ pub mod id;
 pub mod record;
 mod secret;
 pub mod time;
-pub mod token;
+mod token;
 
 mod crypto;
 pub mod keyring;

@@ -69,6 +69,11 @@ pub enum Event {
         /// Which session.
         session_id: SessionId,
     },
+    /// The store failed before sessions beyond the limit were ended; the next login does it.
+    ExcessKept {
+        /// Whose.
+        subject: Subject,
+    },
     /// All sessions of a subject were ended.
     RevokedAll {
         /// Whose.
@@ -81,7 +86,8 @@ pub enum Event {
     },
 }
 
-/// Is told of every event, in the order in which they happen to a session in this process.
+/// Is told of every event. Requests that run at the same time report in no particular order, and one that is dropped
+/// halfway reports no more.
 pub trait Observer: Send + Sync {
     /// *Called* on the thread of the request, after the fact was stored. Must not block; whatever takes time belongs
     /// into a queue.

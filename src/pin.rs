@@ -72,7 +72,8 @@ pub enum WeakPin {
 }
 
 impl WeakPin {
-    /// A stable word for the reason, for user interfaces.
+    /// A stable word for the reason, for user interfaces: `too_short`, `repeated`, `sequence`, `date`, `keypad` or
+    /// `common`.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {

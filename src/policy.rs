@@ -20,7 +20,7 @@ const DAY: u64 = 24 * HOUR;
 /// | `max_wrong_pins` | 100 | 10 to 1000 | of a session's whole life, never reset (NIST §3.2.2) |
 /// | `min_pin_chars` | 6 | 4 to 16 | checked when a PIN is set |
 /// | `superseded_grace` | 30 seconds | 5 seconds to 2 minutes | two tabs or a lost answer are not theft |
-/// | `attempts` | see [`AttemptSchedule`] | at most 10 guesses | NIST §3.2.10 |
+/// | `attempts` | 4 free, then 1, 5, 15, 30, 90 minutes; the 10th ends it | 3 to 10 guesses, see [`AttemptSchedule`] | NIST §3.2.10 |
 /// | `kdf` | 19 MiB, 2 passes | see [`KdfParams`] | OWASP's recommendation |
 /// | `max_kdf_m_kib` | 64 MiB | `kdf.m` to 1 GiB | more than this an old wrap may not ask for |
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod manage;
 mod records;
 mod rotation;
 mod unlock;
+mod unlock_error;
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
 pub use self::manage::{LiveAccessError, SessionInfo};
-pub use self::unlock::{ChangePinError, UnlockError, UnlockedSession};
+pub use self::unlock::UnlockedSession;
+pub use self::unlock_error::{ChangePinError, UnlockError};
 
 use self::kdf_pool::{Busy, Reservation, within};
 use self::lanes::{InLane, Lanes};
@@ -27,7 +29,8 @@ use crate::keyring::{KeyRing, Keys};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::policy::Policy;
 use crate::record::OwnerKey;
-use crate::store::SessionStore;
+use crate::store::{SessionStore, StoreError};
+use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::time::UnixTime;
 
 /// Sessions of one tenant. Cheap to clone; clones are the same service.
@@ -121,7 +124,7 @@ impl SessionsBuilder {
             observer: self.observer,
             keys: self.key_ring.keys(&self.tenant),
             policy: self.policy,
-            access_tokens: self.access_tokens,
+            access_tokens: self.access_tokens.for_tenant(self.tenant),
             kdf,
             by_session: Lanes::new(1),
             by_subject: Lanes::new(LANES_PER_SUBJECT),
@@ -163,7 +166,7 @@ impl Sessions {
     /// until the token expires; where that matters, use [`Sessions::verify_live`].
     ///
     /// # Errors
-    /// [`AccessTokenError`]; to the outside all are the same.
+    /// [`AccessTokenError`].
     pub fn verify(&self, access_token: &str) -> Result<VerifiedAccess, AccessTokenError> {
         self.0.access_tokens.verify(access_token, self.0.clock.now())
     }
@@ -192,6 +195,13 @@ struct Turn<'a> {
     room: Reservation,
     _session: Option<InLane<'a, SessionId>>,
     _subject: InLane<'a, OwnerKey>,
+}
+
+impl Turn<'_> {
+    /// Evaluates the KDF in the room that was waited for.
+    async fn run(&self, task: StretchTask) -> Result<StretchedPin, StoreError> {
+        self.room.run(task).await.map_err(|lost| StoreError::Unavailable(lost.into()))
+    }
 }
 
 impl Service {

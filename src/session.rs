@@ -49,6 +49,13 @@ pub(crate) struct Wrap {
     pub(crate) attempts: Attempts,
 }
 
+impl Wrap {
+    /// Whether no guess is left, under this policy or because its digest was deleted under another.
+    fn is_exhausted(&self, policy: &Policy) -> bool {
+        self.digest.is_none() || self.attempts.failures >= policy.attempts().limit()
+    }
+}
+
 /// A lineage of wraps. `current` opens until one of its successors has been used; then only that one does.
 #[derive(Clone, Debug)]
 pub(crate) struct Lock {
@@ -60,6 +67,9 @@ pub(crate) struct Lock {
     pub(crate) pending: Vec<Wrap>,
     /// When a wrap of this lock last died.
     pub(crate) changed_at: UnixTime,
+    /// The wrap that the PIN was changed with. Its owner may come back with it when the answer got lost, which is no
+    /// theft.
+    pub(crate) void: Option<WrapId>,
 }
 
 impl Lock {
@@ -67,7 +77,7 @@ impl Lock {
     pub(crate) const MAX_PENDING: usize = 2;
 
     pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime) -> Self {
-        Self { index, kind, current, pending: Vec::new(), changed_at: now }
+        Self { index, kind, current, pending: Vec::new(), changed_at: now, void: None }
     }
 
     fn wraps(&self) -> impl Iterator<Item = &Wrap> {
@@ -173,8 +183,7 @@ impl SessionState {
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.
     #[must_use]
     pub fn is_locked_out(&self, policy: &Policy) -> bool {
-        let exhausted = |wrap: &Wrap| wrap.attempts.failures >= policy.attempts().limit();
-        self.locks.iter().flat_map(Lock::wraps).all(exhausted)
+        self.locks.iter().flat_map(Lock::wraps).all(|wrap| wrap.is_exhausted(policy))
     }
 
     /// When the session ends if nothing happens any more.
@@ -203,12 +212,9 @@ impl SessionState {
 
     /// Forgets the digests of wraps whose budget is used up. Says whether there were any.
     pub fn forget_exhausted(&mut self, policy: &Policy) -> bool {
-        let limit = policy.attempts().limit();
         let mut forgot = false;
-        for wrap in self.locks.iter_mut().flat_map(Lock::wraps_mut) {
-            if wrap.attempts.failures >= limit {
-                forgot |= wrap.digest.take().is_some();
-            }
+        for wrap in self.locks.iter_mut().flat_map(Lock::wraps_mut).filter(|wrap| wrap.is_exhausted(policy)) {
+            forgot |= wrap.digest.take().is_some();
         }
         forgot
     }

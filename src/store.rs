@@ -2,6 +2,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
+use core::time::Duration;
 use std::error::Error;
 
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
@@ -10,7 +11,7 @@ use crate::time::UnixTime;
 /// What every method of a store returns: boxed, so that `Arc<dyn SessionStore>` works, and `Send`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Why a store did not answer. The source stays inside; outsiders are told nothing of it.
+/// Why a store did not answer. The texts and the source are for logs; clients are told [`StoreError::code`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -23,6 +24,23 @@ pub enum StoreError {
     /// The store is full, or the record larger than [`Record::MAX_BODY`]. Nothing was stored.
     #[error("the store has no room for the record")]
     Rejected,
+}
+
+impl StoreError {
+    /// A stable word for clients: `unavailable`, or `overloaded` when the store is full. HTTP 503.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected => "overloaded",
+            Self::Unavailable(_) | Self::Corrupt(_) => "unavailable",
+        }
+    }
+
+    /// When to try again: in 2 seconds.
+    #[must_use]
+    pub const fn retry_after(&self) -> Duration {
+        Duration::from_secs(2)
+    }
 }
 
 /// Where a listing continues.

@@ -129,8 +129,9 @@ impl KdfMemory {
 
     fn reserve(&mut self, blocks: usize) -> &mut [Block] {
         if self.0.len() < blocks {
-            // Not `resize`: growing would copy the old blocks.
-            self.0 = vec![Block::new(); blocks];
+            // The old blocks go first: both together would exceed what was reserved.
+            self.0 = Vec::new();
+            self.0.resize(blocks, Block::new());
         }
         &mut self.0[..blocks]
     }

@@ -6,18 +6,14 @@ secret_bytes! {
     /// The bearer secret: 32 uniform bytes without any structure, wrapped exactly once and used for nothing else.
     ///
     /// It cannot be cloned: a second wrap of the same token would let two stolen copies test PINs against each other.
-    ///
-    /// ```compile_fail
-    /// fn twice(token: pinlatch::token::SessionToken) { let second = token.clone(); }
-    /// ```
-    pub struct SessionToken([u8; 32]);
+    pub(crate) struct SessionToken([u8; 32]);
     redaction: session_token_is_redacted
 }
 
 secret_bytes! {
     /// What unwrapping under some PIN yields: 32 bytes that are the session token if the PIN was right. Nothing
     /// about them tells.
-    pub struct CandidateToken([u8; 32]);
+    pub(crate) struct CandidateToken([u8; 32]);
     redaction: candidate_token_is_redacted
 }
 
@@ -65,6 +61,18 @@ constant_time_eq!(TokenDigest, WrapId, Epoch);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two implementations of one trait if the token can be cloned, so that naming it is ambiguous: does not compile.
+    trait NotClone<T> {
+        const HOLDS: bool = true;
+    }
+    impl<T> NotClone<()> for T {}
+    impl<T: Clone> NotClone<u8> for T {}
+
+    #[test]
+    fn a_session_token_cannot_be_cloned() {
+        const { assert!(<SessionToken as NotClone<_>>::HOLDS) };
+    }
 
     #[test]
     fn digests_are_compared_whole() {

@@ -102,14 +102,17 @@ fn locate(
     let same_lock = |lock: &Lock| lock.index == handle.lock_index && lock.kind == handle.lock_kind;
     let at = state.locks.iter().position(same_lock).ok_or(Refusal::SessionEnded)?;
     let lock = &state.locks[at];
-    match lock.position(&handle.wrap_id) {
-        Some(wrap) => Ok(WrapAt { lock: at, wrap }),
-        // Also when the clock ran backwards since.
-        None if context.now <= lock.changed_at.saturating_add(context.policy.superseded_grace()) => {
-            Err(Refusal::Superseded)
-        }
-        None => Err(Refusal::Reused),
+    if let Some(wrap) = lock.position(&handle.wrap_id) {
+        return Ok(WrapAt { lock: at, wrap });
     }
+    // Also when the clock ran backwards since.
+    let recent = context.now <= lock.changed_at.saturating_add(context.policy.superseded_grace());
+    let void = lock.void.as_ref().is_some_and(|void| void.ct_eq(&handle.wrap_id).into());
+    Err(match (recent, void) {
+        (true, _) => Refusal::Superseded,
+        (false, true) => Refusal::SessionEnded,
+        (false, false) => Refusal::Reused,
+    })
 }
 
 /// Evidence that the session is live, the wrap is one that it expects, and a guess is granted.

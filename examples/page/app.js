@@ -24,7 +24,7 @@ const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 // ---------------------------------------------------------------- storage
 
-const store = openStore();
+let store = openStore();
 
 function openStore() {
   try {
@@ -48,8 +48,20 @@ const storedToken = () => store.getItem(TOKEN_KEY);
 const storedUsername = () => store.getItem(USERNAME_KEY) ?? '';
 
 function keepToken(answer) {
-  store.setItem(TOKEN_KEY, answer.wrapped_token);
+  keep(TOKEN_KEY, answer.wrapped_token);
   return answer;
+}
+
+// A storage that is full must not cost the session: the page goes on in memory until it is closed.
+function keep(key, value) {
+  try {
+    store.setItem(key, value);
+  } catch {
+    const username = storedUsername();
+    store = memoryStore();
+    store.setItem(USERNAME_KEY, username);
+    store.setItem(key, value);
+  }
 }
 
 function forgetTokenIfStill(token) {
@@ -154,7 +166,7 @@ function createSession({ username, password }, pin) {
   const body = { username, password, pin, device: deviceLabel() };
   return withTokenLock(async () => {
     keepToken(await request('POST', '/login', { body }));
-    store.setItem(USERNAME_KEY, username);
+    keep(USERNAME_KEY, username);
   });
 }
 
@@ -230,7 +242,6 @@ const WEAK_PIN = {
   repeated: 'Too much repetition. Mix it up a little.',
   sequence: 'That counts up or down. Mix it up a little.',
   common: 'That is among the first PINs people guess.',
-  year: 'Years and dates are easy to guess.',
   date: 'Years and dates are easy to guess.',
   keypad: 'Patterns on the keypad are easy to guess.',
 };
@@ -290,6 +301,7 @@ function describe(problem) {
 
 const notice = (tone, text) => ({ tone, text });
 
+const LOGGED_IN_ELSEWHERE = notice('info', 'Somebody else logged in in another tab.');
 const LOGGED_OUT_ELSEWHERE = notice('info', 'You were logged out in another tab.');
 
 function formatMoment(seconds) {
@@ -604,7 +616,7 @@ const PAD_SCREENS = {
   },
 };
 
-let access = null; // { token, controller, stopCountdown } while unlocked
+let access = null; // { token, username, controller, stopCountdown } while unlocked
 let credentials = null; // { username, password } between the first step and the log-in call
 let draft = {}; // PINs entered in earlier steps of the current flow
 
@@ -738,6 +750,7 @@ function openAccess(grant) {
   $('countdown-bar').max = grant.expires_in;
   access = {
     token: grant.access_token,
+    username: storedUsername(),
     controller: new AbortController(),
     stopCountdown: countDown(grant.expires_in, showAccessLeft, accessExpired),
   };
@@ -1004,6 +1017,8 @@ function onStorageChange({ key }) {
   const view = currentView();
   if (!storedToken()) {
     if (NEEDS_TOKEN.has(view)) showLogin(LOGGED_OUT_ELSEWHERE);
+  } else if (access && access.username !== storedUsername()) {
+    showPin(LOGGED_IN_ELSEWHERE); // The stored token is somebody else's now.
   } else if (view === 'login' || view === 'ended') {
     showPin();
   } else if (view === 'pin') {

@@ -1,6 +1,8 @@
 //! PINs that guessers try first. The rules are about a tenth of all six-digit PINs: long enough to take the top of
 //! the distribution away, short enough that people are not driven to the next-commonest choice.
 
+use zeroize::Zeroizing;
+
 use super::WeakPin;
 
 /// Frequent in published counts of leaked PINs and not caught by a rule below.
@@ -63,9 +65,10 @@ const COMMON: &[&str] = &[
 const KEYPAD: &[&str] = &["2580", "147258369", "147896325", "123698745", "1478963", "159357", "159753"];
 
 pub(super) fn check(pin: &str) -> Result<(), WeakPin> {
-    let pin = pin.to_lowercase();
-    let pin = zeroize::Zeroizing::new(pin);
-    let chars: zeroize::Zeroizing<Vec<char>> = zeroize::Zeroizing::new(pin.chars().collect());
+    let pin = Zeroizing::new(pin.to_lowercase());
+    // Sized beforehand: a vector that grows leaves pieces of the PIN behind.
+    let mut chars = Zeroizing::new(Vec::with_capacity(pin.len()));
+    chars.extend(pin.chars());
     if is_repeated(&chars) {
         Err(WeakPin::Repeated)
     } else if is_run(&chars) {
@@ -132,9 +135,13 @@ fn is_birthday(first: u32, second: u32, year: u32) -> bool {
 
 /// A piece of at least four of a keypad path, forwards or backwards, and nothing else.
 fn is_keypad(chars: &[char]) -> bool {
-    let text: String = chars.iter().collect();
-    let reversed: String = chars.iter().rev().collect();
-    chars.len() >= 4 && KEYPAD.iter().any(|path| path.contains(&text) || path.contains(&reversed))
+    let runs_along = |path: &[u8]| {
+        path.windows(chars.len()).any(|piece| {
+            let same = |(byte, char): (&u8, &char)| char::from(*byte) == *char;
+            piece.iter().zip(chars).all(same) || piece.iter().rev().zip(chars).all(same)
+        })
+    };
+    chars.len() >= 4 && KEYPAD.iter().any(|path| runs_along(path.as_bytes()))
 }
 
 #[cfg(test)]

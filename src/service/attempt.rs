@@ -2,7 +2,7 @@
 
 use super::kdf_pool::Busy;
 use super::records::{Contended, Loaded, MAX_SWAPS};
-use super::unlock::UnlockError;
+use super::unlock_error::UnlockError;
 use super::{Service, Turn, os_rng};
 use crate::authorize::{OutsideHours, WithinHours};
 use crate::id::{SessionId, Subject};
@@ -11,7 +11,6 @@ use crate::pin::Pin;
 use crate::record::{Swap, next_revision};
 use crate::session::SessionState;
 use crate::store::StoreError;
-use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::unlock::{Admitted, ChargedAttempt, ProvenPin, Refusal, WrongPin};
@@ -25,13 +24,6 @@ pub(super) struct Proof<'a> {
     /// As it was stored with the charge.
     pub(super) loaded: Loaded,
     pub(super) subject: Option<SubjectState>,
-}
-
-impl Turn<'_> {
-    /// Evaluates the KDF in the room that was waited for.
-    pub(super) async fn run(&self, task: StretchTask) -> Result<StretchedPin, UnlockError> {
-        self.room.run(task).await.map_err(|lost| UnlockError::Store(StoreError::Unavailable(lost.into())))
-    }
 }
 
 impl Service {
@@ -52,6 +44,8 @@ impl Service {
         let owner = self.keys.owner(loaded.state.subject());
         let turn = self.turn(Some(presented.session_id()), owner, kib).await;
         let turn = turn.map_err(|Busy| UnlockError::Busy { retry_after: self.kdf.max_wait() })?;
+        // All sessions may have been revoked meanwhile, which is in another record than the one about to be swapped.
+        subject = self.load_subject(loaded.state.subject(), self.now()).await?;
 
         for _ in 0..MAX_SWAPS {
             let now = self.now();
@@ -136,7 +130,10 @@ impl Service {
         match attempt.judge(stretched, &self.keys) {
             Ok(mut proven) => {
                 if let Some(task) = proven.upgrade_task(pin, &self.policy, &mut os_rng()) {
-                    proven.upgrade(turn.run(task).await?);
+                    // A right PIN is not refused because its upgrade was lost; the next unlock tries again.
+                    if let Ok(stretched) = turn.run(task).await {
+                        proven.upgrade(stretched);
+                    }
                 }
                 Ok(proven)
             }

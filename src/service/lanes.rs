@@ -26,9 +26,8 @@ impl<K: Eq + Hash + Copy> Lanes<K> {
     /// Waits, in order of arrival, until there is a place in the lane of `key`.
     pub(crate) async fn enter(&self, key: K) -> InLane<'_, K> {
         let lane = Arc::clone(self.lanes().entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.width))));
-        let mut place = InLane { lanes: self, key, lane: Some(lane), permit: None };
-        let lane = place.lane.clone().expect("set a line above");
-        place.permit = lane.acquire_owned().await.ok();
+        let mut place = InLane { lanes: self, key, permit: None, lane };
+        place.permit = Arc::clone(&place.lane).acquire_owned().await.ok();
         place
     }
 }
@@ -38,16 +37,16 @@ impl<K: Eq + Hash + Copy> Lanes<K> {
 pub(crate) struct InLane<'a, K: Eq + Hash + Copy> {
     lanes: &'a Lanes<K>,
     key: K,
-    lane: Option<Arc<Semaphore>>,
     permit: Option<OwnedSemaphorePermit>,
+    lane: Arc<Semaphore>,
 }
 
 impl<K: Eq + Hash + Copy> Drop for InLane<'_, K> {
     fn drop(&mut self) {
         let mut lanes = self.lanes.lanes();
-        // Whoever is in the lane or waits for it holds a reference; the map itself holds the last one.
-        drop((self.permit.take(), self.lane.take()));
-        if lanes.get(&self.key).is_some_and(|lane| Arc::strong_count(lane) == 1) {
+        self.permit = None;
+        // Whoever is in the lane or waits for it holds a reference. Two are left: the map's and our own.
+        if Arc::strong_count(&self.lane) == 2 {
             lanes.remove(&self.key);
         }
     }
@@ -71,12 +70,14 @@ mod tests {
             drop(first);
             drop(second.await);
         }
+        assert_eq!(lanes.lanes().len(), 1);
         {
-            // One who gives up while waiting leaves nothing behind either.
+            // One who gives up while waiting, after everybody else has left.
             let mut waiting = pin!(lanes.enter(2));
             assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            drop(other);
+            assert_eq!(lanes.lanes().len(), 1);
         }
-        drop(other);
         assert!(lanes.lanes().is_empty());
     }
 }

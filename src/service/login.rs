@@ -2,16 +2,16 @@
 
 use core::time::Duration;
 
-use super::kdf_pool::Busy;
 use super::{Service, Sessions, os_rng};
-use crate::id::SessionId;
-use crate::issue::{FullLogin, issue};
+use crate::id::{SessionId, Subject};
+use crate::issue::{FullLogin, Issued, issue};
 use crate::observer::Event;
 use crate::pin::{NewPin, Pin, WeakPin};
 use crate::record::Inserted;
 use crate::revoke::excess_sessions;
+use crate::session::SessionState;
 use crate::store::StoreError;
-use crate::stretched_pin::StretchTask;
+use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::wrap::WrappedToken;
@@ -29,32 +29,40 @@ pub struct LoggedIn {
     pub session_expires_at: UnixTime,
 }
 
-/// Why no session began. Nothing was stored.
+/// Why no session began. Texts and sources are for logs; clients are told [`LoginError::code`].
+///
+/// | variant | `code()` | HTTP |
+/// | --- | --- | --- |
+/// | `WeakPin` | `weak_pin`, with [`WeakPin::reason`] | 422 |
+/// | `Busy` | `busy` | 503 with `Retry-After` |
+/// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
     /// Ask the user for another PIN.
     #[error("the PIN is too easy to guess")]
     WeakPin(#[source] WeakPin),
-    /// Too many KDF evaluations at once. Try again after the time given.
+    /// Too many KDF evaluations at once, or more logins of this subject at the same moment than sessions are allowed.
+    /// Try again after the time given.
     #[error("too many requests at once")]
     Busy {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The store did not do it. Try again later.
+    /// The store did not do it. Should the session have been stored all the same, nobody holds its wrapped token, and
+    /// it idles out. Try again later.
     #[error("the session could not be stored")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
 }
 
 impl LoginError {
-    /// A stable word for the outside.
+    /// A stable word for clients.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::WeakPin(_) => "weak_pin",
             Self::Busy { .. } => "busy",
-            Self::Store(error) => store_code(error),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -64,19 +72,8 @@ impl LoginError {
         match self {
             Self::WeakPin(_) => None,
             Self::Busy { retry_after } => Some(*retry_after),
-            Self::Store(_) => Some(STORE_RETRY),
+            Self::Store(error) => Some(error.retry_after()),
         }
-    }
-}
-
-/// When to try a store again that did not answer.
-pub(super) const STORE_RETRY: Duration = Duration::from_secs(2);
-
-/// A stable word for what a store said.
-pub(super) const fn store_code(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Rejected => "overloaded",
-        StoreError::Unavailable(_) | StoreError::Corrupt(_) => "unavailable",
     }
 }
 
@@ -100,52 +97,82 @@ impl Sessions {
     /// The PIN is checked first. When the subject then has more than `max_sessions` live sessions, the oldest end.
     ///
     /// # Errors
-    /// [`LoginError`]; nothing was stored.
+    /// [`LoginError`].
     pub async fn login(&self, login: FullLogin, pin: Pin) -> Result<LoggedIn, LoginError> {
         let service = &*self.0;
         let pin = NewPin::accept(pin, &service.policy).map_err(LoginError::WeakPin)?;
         let task = StretchTask::for_new_pin(&pin, service.policy.kdf(), &mut os_rng());
         let owner = service.keys.owner(login.subject());
-        let turn = service.turn(None, owner, task.params().m_kib()).await.map_err(|Busy| service.login_busy())?;
-        let pin = turn.room.run(task).await.map_err(|lost| LoginError::Store(StoreError::Unavailable(lost.into())))?;
+        let busy = LoginError::Busy { retry_after: service.kdf.max_wait() };
+        let Ok(turn) = service.turn(None, owner, task.params().m_kib()).await else { return Err(busy) };
+        let pin = turn.run(task).await?;
         drop(turn);
-        service.begin(login, &pin).await.map_err(LoginError::Store)
+        let logged_in = service.begin(login, &pin).await?;
+        logged_in.ok_or(busy)
     }
 }
 
-impl Service {
-    const fn login_busy(&self) -> LoginError {
-        LoginError::Busy { retry_after: self.kdf.max_wait() }
-    }
+/// How far a login's time may be moved forward to come after that of an earlier one on a server whose clock is ahead.
+const MOST_SKEW: Duration = Duration::from_secs(300);
 
-    async fn begin(&self, login: FullLogin, pin: &crate::stretched_pin::StretchedPin) -> Result<LoggedIn, StoreError> {
-        let now = self.now();
-        let subject_name = login.subject().clone();
-        let subject = self.ensure_subject(&subject_name, now).await?;
-        let issued = issue(login, &subject, pin, &self.context(now), &mut os_rng());
-        if self.insert_session(&issued.state).await? == Inserted::Exists {
+impl Service {
+    /// Stores the session and ends the oldest beyond the limit. `None` if that was this one, because others began at
+    /// the same moment.
+    async fn begin(&self, login: FullLogin, pin: &StretchedPin) -> Result<Option<LoggedIn>, StoreError> {
+        let name = login.subject().clone();
+        let started_at = self.now();
+        let subject = self.ensure_subject(&name, started_at).await?;
+        let earlier = self.live_of(&name, &subject, started_at).await?;
+        let now = after_all(&earlier, started_at);
+        let Issued { state, wrapped_token } = issue(login, &subject, pin, &self.context(now), &mut os_rng());
+        if self.insert_session(&state).await? == Inserted::Exists {
             return Err(StoreError::Corrupt(SessionIdTaken.into()));
         }
-        let session_id = issued.state.id();
-        self.report(&Event::Issued { session_id, subject: subject_name.clone() });
-        self.end_excess(&subject_name, &subject, now).await?;
-        let session_expires_at = issued.state.expires_at(&self.policy);
-        Ok(LoggedIn { session_id, wrapped_token: issued.wrapped_token, session_expires_at })
+        let session_id = state.id();
+        self.report(&Event::Issued { session_id, subject: name.clone() });
+        let ended = match self.end_excess(&name, &subject, now).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                // The session is good. The next login ends what is too much.
+                self.report(&Event::ExcessKept { subject: name });
+                Vec::new()
+            }
+        };
+        let session_expires_at = state.expires_at(&self.policy);
+        Ok((!ended.contains(&session_id)).then_some(LoggedIn { session_id, wrapped_token, session_expires_at }))
+    }
+
+    async fn live_of(
+        &self,
+        name: &Subject,
+        subject: &SubjectState,
+        now: UnixTime,
+    ) -> Result<Vec<SessionState>, StoreError> {
+        let mut states = self.list_states(self.keys.owner(name)).await?;
+        states.retain(|state| state.check_live(Some(subject), &self.policy, now).is_ok());
+        Ok(states)
     }
 
     async fn end_excess(
         &self,
-        name: &crate::id::Subject,
+        name: &Subject,
         subject: &SubjectState,
         now: UnixTime,
-    ) -> Result<(), StoreError> {
-        let states = self.list_states(self.keys.owner(name)).await?;
-        let live = states.iter().filter(|state| state.check_live(Some(subject), &self.policy, now).is_ok());
-        for session_id in excess_sessions(live.collect(), &self.policy) {
-            if self.remove_session(session_id).await? {
-                self.report(&Event::Revoked { session_id });
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let live = self.live_of(name, subject, now).await?;
+        let excess = excess_sessions(live.iter().collect(), &self.policy);
+        for session_id in &excess {
+            if self.remove_session(*session_id).await? {
+                self.report(&Event::Revoked { session_id: *session_id });
             }
         }
-        Ok(())
+        Ok(excess)
     }
+}
+
+/// A time after that of all earlier logins, or the session that has just begun would count as the oldest and end.
+fn after_all(earlier: &[SessionState], now: UnixTime) -> UnixTime {
+    let latest = now.saturating_add(MOST_SKEW);
+    let newest = earlier.iter().map(SessionState::created_at).filter(|at| *at <= latest).max();
+    newest.map_or(now, |newest| now.max(newest.saturating_add(Duration::from_millis(1))))
 }

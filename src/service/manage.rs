@@ -1,6 +1,7 @@
 //! Seeing and ending sessions.
 
-use super::login::store_code;
+use core::time::Duration;
+
 use super::{Service, Sessions};
 use crate::access_token::{AccessTokenError, VerifiedAccess};
 use crate::id::{DeviceLabel, SessionId, Subject};
@@ -27,14 +28,15 @@ pub struct SessionInfo {
     pub locked_out: bool,
 }
 
-/// Why an access token is refused where the store is asked, too.
+/// Why an access token is refused where the store is asked, too. Texts and sources are for logs; clients are told
+/// [`LiveAccessError::code`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveAccessError {
     /// Not authentic or not in force.
     #[error(transparent)]
     AccessToken(#[from] AccessTokenError),
-    /// Its session was ended since. To the outside the same as a bad token.
+    /// Its session was ended since.
     #[error("the session has ended")]
     SessionEnded,
     /// The store did not answer. Try again later.
@@ -43,12 +45,21 @@ pub enum LiveAccessError {
 }
 
 impl LiveAccessError {
-    /// A stable word for the outside.
+    /// A stable word for clients: `invalid_token` (HTTP 401), or what [`StoreError::code`] says (503).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AccessToken(_) | Self::SessionEnded => "invalid_token",
-            Self::Store(error) => store_code(error),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// When to try again, where that helps.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::AccessToken(_) | Self::SessionEnded => None,
+            Self::Store(error) => Some(error.retry_after()),
         }
     }
 }
@@ -93,6 +104,8 @@ impl Sessions {
 
     /// Ends one session of a subject. Says whether there was one; a session of somebody else is none.
     ///
+    /// A logout is `revoke(&access.subject, access.session_id)` with what [`Sessions::verify_live`] returned.
+    ///
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke(&self, subject: &Subject, session_id: SessionId) -> Result<bool, StoreError> {
@@ -128,8 +141,8 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Removes up to `limit` records of sessions and subjects that ended; returns how many. Call it now and then: it
-    /// tidies up, nothing depends on it.
+    /// Removes up to `limit` records of sessions and subjects that ended; returns how many. Call it every few minutes:
+    /// nothing depends on it, but a store that is never tidied grows.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,7 +1,7 @@
 //! Loading and storing states as records.
 
 use super::{Service, os_rng};
-use crate::body::{read_session, read_subject, session_record, subject_record};
+use crate::body::{RecordRefused, is_of_other_pepper, read_session, read_subject, session_record, subject_record};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap, first_revision, next_revision};
@@ -33,9 +33,9 @@ impl Contended {
 impl Service {
     /// The session of an id. One whose record is not authentic counts as absent, and is reported.
     pub(super) async fn load_session(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
-        let record = self.store.load(&SessionState::record_key(id)).await?;
-        let read = record.and_then(|record| self.read(&record, read_session(&self.keys, &record)));
-        Ok(read.map(|(revision, state)| Loaded { revision, state }))
+        let Some(record) = self.store.load(&SessionState::record_key(id)).await? else { return Ok(None) };
+        let state = self.read(&record, read_session(&self.keys, &record))?;
+        Ok(state.map(|state| Loaded { revision: record.revision, state }))
     }
 
     /// The state of a subject, if it is known, authentic, and not expired.
@@ -44,18 +44,30 @@ impl Service {
         subject: &Subject,
         now: UnixTime,
     ) -> Result<Option<SubjectState>, StoreError> {
-        let record = self.store.load(&self.keys.subject_record(subject)).await?;
-        let live = record.filter(|record| now < record.expires_at);
-        Ok(live.and_then(|record| self.read(&record, read_subject(&self.keys, &record))).map(|(_, state)| state))
+        Ok(self.load_subject_record(subject, now).await?.map(|(_, state)| state))
     }
 
-    fn read<T>(&self, record: &Record, state: Result<T, crate::body::RecordRefused>) -> Option<(u64, T)> {
+    async fn load_subject_record(
+        &self,
+        subject: &Subject,
+        now: UnixTime,
+    ) -> Result<Option<(Record, SubjectState)>, StoreError> {
+        let record = self.store.load(&self.keys.subject_record(subject)).await?;
+        let Some(record) = record.filter(|record| now < record.expires_at) else { return Ok(None) };
+        let state = self.read(&record, read_subject(&self.keys, &record))?;
+        Ok(state.map(|state| (record, state)))
+    }
+
+    /// A record that is not authentic counts as absent. One that another server made under a newer pepper does not:
+    /// it is good, and must not be overwritten.
+    fn read<T>(&self, record: &Record, state: Result<T, RecordRefused>) -> Result<Option<T>, StoreError> {
         match state {
-            Ok(state) => Some((record.revision, state)),
-            Err(_) => {
+            Ok(state) => Ok(Some(state)),
+            Err(RecordRefused::NotAuthentic) => {
                 self.report(&Event::RecordRefused { key: record.key });
-                None
+                Ok(None)
             }
+            Err(newer @ RecordRefused::NewerPepper { .. }) => Err(StoreError::Corrupt(newer.into())),
         }
     }
 
@@ -80,12 +92,9 @@ impl Service {
             let records = self.store.list(&owner, RecordKind::Session, Page { after, limit: LIMIT }).await?;
             after = records.last().map(|record| record.key.id);
             let full = records.len() >= usize::from(LIMIT);
-            states.extend(
-                records
-                    .iter()
-                    .filter_map(|record| self.read(record, read_session(&self.keys, record)))
-                    .map(|(_, state)| state),
-            );
+            for record in &records {
+                states.extend(self.read(record, read_session(&self.keys, record))?);
+            }
             if !full {
                 return Ok(states);
             }
@@ -105,24 +114,37 @@ impl Service {
                 }
                 continue;
             };
-            let state = if now < record.expires_at {
-                self.read(&record, read_subject(&self.keys, &record)).map(|(_, state)| state)
-            } else {
-                None
+            let known =
+                if now < record.expires_at { self.read(&record, read_subject(&self.keys, &record))? } else { None };
+            let lasts = record.expires_at > needed && !is_of_other_pepper(&self.keys, &record);
+            // A known subject keeps its epoch, for longer or under the active pepper; an unknown one gets a fresh one.
+            let state = match known {
+                Some(state) if lasts => return Ok(state),
+                Some(state) => state,
+                None => SubjectState::new(&mut os_rng()),
             };
-            match state {
-                Some(state) if record.expires_at > needed => return Ok(state),
-                // Known, but it would end before the session: the same epoch, for longer.
-                // Unknown: a fresh epoch.
-                state => {
-                    let state = state.unwrap_or_else(|| SubjectState::new(&mut os_rng()));
-                    if self.replace_subject(&record, &state, granted).await? == Swap::Replaced {
-                        return Ok(state);
-                    }
-                }
+            if self.replace_subject(&record, &state, granted).await? == Swap::Replaced {
+                return Ok(state);
             }
         }
         Err(Contended.into_store_error())
+    }
+
+    /// Loads a subject, and moves its record to the active pepper if it is of another one.
+    pub(super) async fn load_and_renew_subject(
+        &self,
+        subject: &Subject,
+        now: UnixTime,
+    ) -> Result<Option<SubjectState>, StoreError> {
+        let Some((record, state)) = self.load_subject_record(subject, now).await? else { return Ok(None) };
+        if is_of_other_pepper(&self.keys, &record) {
+            // Whoever came first did the same, or ended the subject's sessions.
+            match self.replace_subject(&record, &state, record.expires_at).await? {
+                Swap::Replaced => {}
+                Swap::Stale | Swap::Missing => return self.load_subject(subject, now).await,
+            }
+        }
+        Ok(Some(state))
     }
 
     async fn insert_subject(&self, key: RecordKey, expires_at: UnixTime) -> Result<Option<SubjectState>, StoreError> {

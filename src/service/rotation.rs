@@ -2,7 +2,7 @@
 
 use super::attempt::Proof;
 use super::records::{Contended, Loaded, MAX_SWAPS};
-use super::unlock::UnlockError;
+use super::unlock_error::UnlockError;
 use super::{Service, os_rng};
 use crate::context::Context;
 use crate::observer::Event;
@@ -62,7 +62,7 @@ impl Service {
     /// the one just swapped.
     async fn still_live(&self, unlocked: Unlocked, state: &SessionState) -> Result<Unlocked, UnlockError> {
         let now = self.now();
-        let subject = self.load_subject(&unlocked.subject, now).await?;
+        let subject = self.load_and_renew_subject(&unlocked.subject, now).await?;
         state.check_live(subject.as_ref(), &self.policy, now).map_err(|_| UnlockError::SessionEnded)?;
         let Unlocked { session_id, ref subject, failed_attempts, .. } = unlocked;
         self.report(&Event::Unlocked { session_id, subject: subject.clone(), failed_attempts });

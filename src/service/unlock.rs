@@ -1,16 +1,13 @@
 //! Opening a session with its PIN: the steps of [`crate::unlock`], each decision stored before the next is made.
 
-use core::time::Duration;
-
-use super::login::{STORE_RETRY, store_code};
 use super::rotation::Rotation;
+use super::unlock_error::{ChangePinError, UnlockError};
 use super::{Sessions, os_rng};
 use crate::access_token::AccessToken;
 use crate::authorize::authorize;
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
-use crate::pin::{NewPin, Pin, WeakPin};
-use crate::store::StoreError;
+use crate::pin::{NewPin, Pin};
 use crate::stretched_pin::StretchTask;
 use crate::time::UnixTime;
 use crate::unlock::Unlocked;
@@ -35,116 +32,15 @@ pub struct UnlockedSession {
     pub session_expires_at: UnixTime,
 }
 
-/// Why a session was not opened, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnlockError {
-    /// Not a wrapped token of this service, damaged, or from before a leak. Log in.
-    #[error("not a wrapped token of this service")]
-    Invalid,
-    /// A newer wrapped token was handed out moments ago. Read the storage again and retry with what is there.
-    #[error("a newer wrapped token was handed out")]
-    Superseded,
-    /// The session is over. Log in.
-    #[error("the session has ended")]
-    SessionEnded,
-    /// An old copy of the wrapped token came back, so the session was ended. Tell the user, and log in.
-    #[error("an old wrapped token was used again; the session was ended")]
-    Reused,
-    /// The PIN was wrong, and the guess is charged.
-    #[error("wrong PIN")]
-    WrongPin {
-        /// Guesses left.
-        attempts_remaining: u8,
-        /// How long to wait before the next one, if at all.
-        retry_after: Option<Duration>,
-    },
-    /// Wait. No PIN is looked at before.
-    #[error("too many wrong PINs; wait")]
-    Throttled {
-        /// How long to wait.
-        retry_after: Duration,
-    },
-    /// The guesses are used up. Log in.
-    #[error("too many wrong PINs; log in")]
-    LockedOut,
-    /// Outside the hours of use. No PIN was looked at and no guess was charged.
-    #[error("outside the hours of use")]
-    OutsideHours {
-        /// When use is allowed again, if ever.
-        opens: Option<UnixTime>,
-    },
-    /// Too many requests at once. No guess was charged; try again after the time given.
-    #[error("too many requests at once")]
-    Busy {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// The store did not answer. A guess may have been charged; a right PIN takes nothing from the wrapped token that
-    /// the device has. Try again later.
-    #[error("the store did not answer")]
-    Store(#[source] StoreError),
-}
-
-impl UnlockError {
-    /// A stable word for the outside.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid => "invalid_wrapped_token",
-            Self::Superseded => "superseded",
-            Self::SessionEnded => "session_ended",
-            Self::Reused => "token_reused",
-            Self::WrongPin { .. } => "wrong_pin",
-            Self::Throttled { .. } => "throttled",
-            Self::LockedOut => "locked_out",
-            Self::OutsideHours { .. } => "outside_hours",
-            Self::Busy { .. } => "busy",
-            Self::Store(error) => store_code(error),
-        }
-    }
-
-    /// When to try again, where that helps.
-    #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::WrongPin { retry_after, .. } => *retry_after,
-            Self::Throttled { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
-            Self::Store(_) => Some(STORE_RETRY),
-            Self::Invalid
-            | Self::Superseded
-            | Self::SessionEnded
-            | Self::Reused
-            | Self::LockedOut
-            | Self::OutsideHours { .. } => None,
-        }
-    }
-}
-
-impl From<StoreError> for UnlockError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// Why a PIN was not changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChangePinError {
-    /// Ask the user for another new PIN. The old one was not looked at.
-    #[error("the new PIN is too easy to guess")]
-    WeakPin(#[source] WeakPin),
-    /// The session was not opened with the old PIN.
-    #[error(transparent)]
-    Unlock(#[from] UnlockError),
-}
-
 impl Sessions {
     /// Opens a session with its PIN: a new access token, and the next wrapped token.
     ///
+    /// The guess is charged before the PIN is looked at and taken back when it proves right. If the future is dropped
+    /// in between, or the store fails, the charge stands. Where a framework drops the handler of a client that went
+    /// away, run this in a task of its own.
+    ///
     /// # Errors
-    /// [`UnlockError`] with what to do. A guess was charged only for [`UnlockError::WrongPin`],
-    /// [`UnlockError::LockedOut`] at the last one, and perhaps for [`UnlockError::Store`].
+    /// [`UnlockError`] with what to do.
     pub async fn unlock(&self, wrapped_token: &str, pin: &Pin) -> Result<UnlockedSession, UnlockError> {
         let service = &*self.0;
         let presented = service.open(wrapped_token)?;
@@ -163,7 +59,7 @@ impl Sessions {
     }
 
     /// Replaces the PIN. All older wrapped tokens of the session are void from then on, so a lost answer costs a full
-    /// login. Returns the new wrapped token.
+    /// login. Returns the new wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
     ///
     /// # Errors
     /// [`ChangePinError`]; the new PIN is checked before the old one is looked at.
@@ -178,7 +74,7 @@ impl Sessions {
         let presented = service.open(wrapped_token)?;
         let proof = service.prove(&presented, pin).await?;
         let task = StretchTask::for_new_pin(&new_pin, service.policy.kdf(), &mut os_rng());
-        let new_pin = proof.turn.run(task).await?;
+        let new_pin = proof.turn.run(task).await.map_err(UnlockError::Store)?;
         let unlocked = service.commit(&proof, Rotation::NewPin(&new_pin)).await?;
         let Unlocked { session_id, subject, .. } = unlocked;
         service.report(&Event::PinChanged { session_id, subject });

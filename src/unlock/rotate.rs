@@ -53,7 +53,9 @@ impl ProvenPin<'_> {
         let at = self.withdraw(&mut state, subject, context)?;
         let (wrap, wrapped_token) = mint_next(&state, at, &self.pin, context, rng);
         state.locks[at].add_pending(wrap, context.now);
-        Ok(opened(state, wrapped_token, context))
+        let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
+        state.reported_wrong_pins = state.wrong_pins;
+        Ok(opened(state, wrapped_token, failed_attempts, context))
     }
 
     /// Takes the charge back and makes a wrap under the new PIN the only one of all PIN locks.
@@ -71,10 +73,12 @@ impl ProvenPin<'_> {
         let mut state = state.clone();
         let at = self.withdraw(&mut state, subject, context)?;
         let (wrap, wrapped_token) = mint_next(&state, at, new_pin, context, rng);
-        let replacement = Lock::new(state.locks[at].index, state.locks[at].kind, wrap, context.now);
+        let mut replacement = Lock::new(state.locks[at].index, state.locks[at].kind, wrap, context.now);
+        replacement.void = Some(self.presented.handle().wrap_id.clone());
         state.locks.retain(|lock| !lock.kind.is_pin());
         state.locks.push(replacement);
-        Ok(opened(state, wrapped_token, context))
+        // What was guessed in between is told at the next unlock.
+        Ok(opened(state, wrapped_token, 0, context))
     }
 
     /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage. Returns
@@ -109,11 +113,13 @@ fn mint_next<R: CryptoRng + ?Sized>(
     mint(&place, pin, context.keys, rng)
 }
 
-/// Notes the time and reports the wrong PINs that nobody was told of yet.
-fn opened(mut state: SessionState, wrapped_token: WrappedToken, context: &Context<'_>) -> Uncommitted<Unlocked> {
+fn opened(
+    mut state: SessionState,
+    wrapped_token: WrappedToken,
+    failed_attempts: u16,
+    context: &Context<'_>,
+) -> Uncommitted<Unlocked> {
     state.last_unlocked_at = state.last_unlocked_at.max(context.now);
-    let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
-    state.reported_wrong_pins = state.wrong_pins;
     let evidence = Unlocked {
         session_id: state.id,
         subject: state.subject.clone(),

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[tokio::test]
 async fn a_session_idles_out_to_the_millisecond() {
     let world = World::new();
-    let (kept, idle) = (world.wrapped().await, world.wrapped().await);
+    let (idle, kept) = (world.wrapped().await, world.wrapped().await);
     world.clock.advance(DAY * 14 - Duration::from_millis(1));
     let kept = world.next(&kept).await;
     world.clock.advance(Duration::from_millis(1));

@@ -89,28 +89,42 @@ async fn a_right_pin_takes_back_its_own_charge_only() {
     assert_eq!(attempts_remaining, 6);
 }
 
-/// A thief who guesses between the owner's visits has one budget for the copy, however often the owner comes.
+/// A thief who guesses between the owner's visits has one budget for the copy, however often the owner comes. Here
+/// every answer to the owner gets lost, so the copied wrap stays the current one: no success of the owner resets it.
 #[tokio::test]
 async fn slow_guessing_through_a_copy_ends_with_its_budget() {
-    let world = World::with(fast().idle_timeout(Duration::from_secs(86_400 * 365)).build().unwrap());
-    let copy = world.wrapped().await;
-    let mut owner = copy.clone();
+    let world = World::with(fast().idle_timeout(Duration::from_secs(86_400 * 30)).build().unwrap());
+    let wrapped = world.wrapped().await;
     let mut evaluated = 0;
-    for day in 0..25 {
+    loop {
         world.clock.advance(Duration::from_secs(86_400));
-        match world.code(&copy, WRONG).await {
+        match world.code(&wrapped, WRONG).await {
             "wrong_pin" => evaluated += 1,
-            // The owner's successor was used: the copy is noticed, and the session is over for both.
-            "token_reused" => break,
+            "locked_out" => break,
             other => panic!("{other}"),
         }
-        // The owner's answer is lost on even days, so the copy stays current for a while.
-        let next = world.unlock(&owner, PIN).await.unwrap().wrapped_token.into_string();
-        if day % 2 == 1 {
-            owner = next;
+        world.clock.advance(MINUTE * 90);
+        assert_eq!(world.code(&wrapped, PIN).await, "ok");
+    }
+    assert_eq!(evaluated, 9, "the tenth is the one that locks out");
+}
+
+/// When the owner's answers arrive, the copy dies earlier: its successor was used.
+#[tokio::test]
+async fn slow_guessing_is_noticed_when_the_owner_comes_back() {
+    let world = World::new();
+    let copy = world.wrapped().await;
+    let mut owner = copy.clone();
+    let mut codes = Vec::new();
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(86_400));
+        codes.push(world.code(&copy, WRONG).await);
+        match world.unlock(&owner, PIN).await {
+            Ok(opened) => owner = opened.wrapped_token.into_string(),
+            Err(error) => codes.push(error.code()),
         }
     }
-    assert!(evaluated <= 3, "{evaluated}");
+    assert_eq!(codes, ["wrong_pin", "wrong_pin", "token_reused", "session_ended"]);
 }
 
 #[tokio::test]

@@ -144,6 +144,30 @@ async fn changing_the_pin_voids_every_older_wrap_at_once() {
     assert_eq!(world.code(&changed, "902714").await, "ok");
 }
 
+/// The answer to a PIN change got lost: a full login is needed, but nobody is accused of theft.
+#[tokio::test]
+async fn a_lost_answer_to_a_pin_change_is_not_taken_for_theft() {
+    let world = World::new();
+    let first = world.wrapped().await;
+    let stored = world.next(&first).await;
+    let changed = world.sessions.change_pin(&stored, &pin(PIN), pin("902714")).await.unwrap().into_string();
+    assert_eq!(world.code(&stored, PIN).await, "superseded");
+    world.clock.advance(GRACE + GRACE);
+    assert_eq!(world.code(&stored, PIN).await, "session_ended");
+    assert_eq!(world.code(&changed, "902714").await, "ok", "whoever has the new one keeps the session");
+    assert_eq!(world.code(&first, PIN).await, "token_reused", "any older copy is still noticed");
+}
+
+/// What was guessed before a PIN change is told at the next unlock.
+#[tokio::test]
+async fn a_pin_change_does_not_hide_guesses() {
+    let world = World::new();
+    let stored = world.wrapped().await;
+    world.code(&stored, WRONG).await;
+    let changed = world.sessions.change_pin(&stored, &pin(PIN), pin("902714")).await.unwrap().into_string();
+    assert_eq!(world.unlock(&changed, "902714").await.unwrap().failed_attempts, 1);
+}
+
 #[tokio::test]
 async fn changing_the_pin_takes_the_old_one_and_a_good_new_one() {
     let world = World::new();

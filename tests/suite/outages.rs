@@ -43,6 +43,35 @@ async fn a_rotation_whose_answer_is_lost_leaves_the_device_a_wrap_that_opens() {
     assert_eq!(reported, 0, "the charge of the right PIN was withdrawn with the rotation");
 }
 
+/// The charge of a right PIN stands when the rotation could not be stored; the wrapped token stays good.
+#[tokio::test]
+async fn a_rotation_that_is_refused_leaves_the_charge_and_the_wrap() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    let store = world.store.clone();
+    world.store.before_write(1, async move { store.set_fault(Fault::RefuseNextWrite) });
+    assert_eq!(world.code(&wrapped, PIN).await, "unavailable");
+    let error = world.unlock(&wrapped, WRONG).await.unwrap_err();
+    assert!(matches!(error, UnlockError::WrongPin { attempts_remaining: 8, .. }), "{error:?}");
+    assert_eq!(world.code(&wrapped, PIN).await, "ok");
+}
+
+/// A login whose tidying fails is a login all the same, and the next one tidies.
+#[tokio::test]
+async fn a_login_survives_that_the_oldest_could_not_be_ended() {
+    let world = World::with(fast().max_sessions(1).build().unwrap());
+    let first = world.wrapped().await;
+    let store = world.store.clone();
+    // The session is the first write, ending the oldest the second.
+    world.store.before_write(1, async move { store.set_fault(Fault::RefuseNextWrite) });
+    let second = world.wrapped().await;
+    assert!(world.events.take().iter().any(|event| matches!(event, pinlatch::observer::Event::ExcessKept { .. })));
+    assert_eq!((world.code(&first, PIN).await, world.code(&second, PIN).await), ("ok", "ok"));
+    let third = world.wrapped().await;
+    assert_eq!(world.sessions.sessions_of(&subject("alice")).await.unwrap().len(), 1);
+    assert_eq!(world.code(&third, PIN).await, "ok");
+}
+
 #[tokio::test]
 async fn a_store_that_is_down_is_an_error_that_says_when_to_come_back() {
     let world = World::new();

@@ -9,11 +9,11 @@ use pinlatch::{FullLogin, KeyRing, PepperId, Policy, Sessions};
 use crate::world::*;
 
 fn rotated() -> KeyRing {
-    key_ring(2).with_retired(pepper(1)).unwrap()
+    key_ring(2).with_open_only(pepper(1)).unwrap()
 }
 
 #[tokio::test]
-async fn sessions_move_to_the_active_pepper_at_their_next_unlock() {
+async fn sessions_and_subjects_move_to_the_active_pepper_at_their_next_unlock() {
     let store = Arc::new(MemoryStore::default());
     let before = World::on(store.clone(), policy(), key_ring(1), "");
     let old = before.wrapped().await;
@@ -27,13 +27,86 @@ async fn sessions_move_to_the_active_pepper_at_their_next_unlock() {
     );
     let moved = during.next(&moved).await;
 
-    // The session's records and its wraps are all of the new pepper, except the subject's.
-    let _ = during.login("alice").await;
-    let after = World::on(store.clone(), policy(), rotated().with_min_id(PepperId(2)).unwrap(), "");
+    let after = World::on(store, policy(), rotated().with_min_id(PepperId(2)).unwrap(), "");
     assert_eq!(after.code(&old, PIN).await, "invalid_wrapped_token");
-    assert_eq!(after.code(&moved, PIN).await, "session_ended", "its subject's record is still of the leaked pepper");
-    let again = after.wrapped().await;
-    assert_eq!(after.code(&again, PIN).await, "ok", "a full login mends that");
+    assert_eq!(after.code(&moved, PIN).await, "ok");
+}
+
+#[tokio::test]
+async fn a_login_moves_its_subject_and_keeps_the_other_sessions() {
+    let store = Arc::new(MemoryStore::default());
+    let old = World::on(store.clone(), policy(), key_ring(1), "").wrapped().await;
+    let during = World::on(store.clone(), policy(), rotated(), "");
+    let new = during.wrapped().await;
+    assert_eq!(during.code(&old, PIN).await, "ok");
+    let after = World::on(store, policy(), rotated().with_min_id(PepperId(2)).unwrap(), "");
+    assert_eq!(after.code(&new, PIN).await, "ok");
+}
+
+/// Several servers rotate one after another, under use: first all of them open the next pepper, then all make it the
+/// active one, then the former one goes.
+#[tokio::test]
+async fn a_rolling_rotation_loses_no_session() {
+    let store = Arc::new(MemoryStore::default());
+    let opens_next = || key_ring(1).with_open_only(pepper(2)).unwrap();
+    let server = |keys| World::on(store.clone(), policy(), keys, "");
+    let (mut one, mut two) = (server(key_ring(1)), server(key_ring(1)));
+    let mut wrapped = one.wrapped().await;
+    for step in 0..6 {
+        match step {
+            0 => one = server(opens_next()),
+            1 => two = server(opens_next()),
+            2 => one = server(rotated()),
+            3 => two = server(rotated()),
+            4 => one = server(key_ring(2)),
+            _ => two = server(key_ring(2)),
+        }
+        for _ in 0..2 {
+            wrapped = one.next(&wrapped).await;
+            wrapped = two.next(&wrapped).await;
+            let _ = one.login("alice").await;
+            let _ = two.login("alice").await;
+            one.clock.advance(std::time::Duration::from_secs(1));
+            two.clock.advance(std::time::Duration::from_secs(1));
+        }
+        // Room for the next ones: the session under test is the oldest.
+        one.sessions.revoke_others(&subject("alice"), session_of(&wrapped)).await.unwrap();
+    }
+    assert_eq!(two.code(&wrapped, PIN).await, "ok");
+}
+
+fn session_of(wrapped: &str) -> pinlatch::SessionId {
+    use base64ct::Encoding;
+    let blob = base64ct::Base64UrlUnpadded::decode_vec(wrapped.strip_prefix("plw1_").unwrap()).unwrap();
+    pinlatch::SessionId::from_bytes(blob[7..23].try_into().unwrap())
+}
+
+/// A server that was forgotten in a rotation says that it cannot serve, and overwrites nothing.
+#[tokio::test]
+async fn a_server_behind_in_a_rotation_is_unavailable_and_ends_nothing() {
+    let store = Arc::new(MemoryStore::default());
+    let ahead = World::on(store.clone(), policy(), rotated(), "");
+    let behind = World::on(store, policy(), key_ring(1), "");
+    let old = behind.wrapped().await;
+    let new = ahead.next(&old).await;
+    assert_eq!(behind.code(&old, PIN).await, "unavailable");
+    let login = behind.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(PIN)).await;
+    assert_eq!(login.unwrap_err().code(), "unavailable");
+    assert_eq!(ahead.code(&new, PIN).await, "ok");
+}
+
+/// A policy made longer does not let a session outlive the record that can end it.
+#[tokio::test]
+async fn no_session_outlives_its_subjects_record() {
+    let day = std::time::Duration::from_secs(86_400);
+    let store = Arc::new(MemoryStore::default());
+    let short = fast().absolute_lifetime(day * 2).build().unwrap();
+    let wrapped = World::on(store.clone(), short, key_ring(1), "").wrapped().await;
+    let world = World::on(store, policy(), key_ring(1), "");
+    world.clock.advance(day * 4 - std::time::Duration::from_secs(1));
+    assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
+    world.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
 }
 
 #[tokio::test]
@@ -95,11 +168,11 @@ async fn a_policy_with_fewer_guesses_takes_effect_at_once() {
     let strict = World::on(store, fast().attempts(three).build().unwrap(), key_ring(1), "");
     assert_eq!(strict.code(&wrapped, PIN).await, "locked_out");
     assert_eq!(ten.code(&wrapped, PIN).await, "locked_out", "what was locked out stays so under a laxer policy");
+    assert!(ten.sessions.sessions_of(&subject("alice")).await.unwrap()[0].locked_out);
 }
 
 #[test]
 fn the_builder_keeps_the_defaults_of_the_policy() {
     let sessions = Sessions::builder(key_ring(1), MemoryStore::default(), access_tokens()).build().unwrap();
     assert_eq!(sessions.policy(), &Policy::default());
-    let _unused = FullLogin::vouched_by_host(subject("alice"));
 }

@@ -67,6 +67,44 @@ async fn the_oldest_sessions_end_beyond_the_limit() {
     .await;
 }
 
+/// A server whose clock is behind begins a session that is not taken for the oldest.
+#[tokio::test]
+async fn a_login_on_a_server_with_a_slow_clock_does_not_end_itself() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let server = || World::on(store.clone(), fast().max_sessions(2).build().unwrap(), key_ring(1), "");
+    let (fast_clock, slow_clock) = (server(), server());
+    fast_clock.clock.advance(Duration::from_secs(60));
+    for _ in 0..2 {
+        let _ = fast_clock.login("alice").await;
+    }
+    let late = slow_clock.wrapped().await;
+    assert_eq!(slow_clock.code(&late, PIN).await, "ok");
+    assert_eq!(slow_clock.ids("alice").await.len(), 2);
+}
+
+/// Revoked while waiting for a turn: the PIN is not evaluated any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pin_is_not_evaluated_for_sessions_that_were_revoked_meanwhile() {
+    let world = Arc::new(World::new());
+    let wrapped = world.wrapped().await;
+    // The one turn that a session has is taken while the others wait; they find all sessions revoked.
+    let (sessions, subject) = (world.sessions.clone(), subject("alice"));
+    world.store.before_write(0, async move { sessions.revoke_all(&subject).await.unwrap() });
+    let unlocks: Vec<_> = (0..8)
+        .map(|_| {
+            let (world, wrapped) = (world.clone(), wrapped.clone());
+            tokio::spawn(async move { world.code(&wrapped, WRONG).await })
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for unlock in unlocks {
+        codes.push(unlock.await.unwrap());
+    }
+    codes.sort_unstable();
+    assert_eq!(codes.iter().filter(|code| **code == "session_ended").count(), 7, "{codes:?}");
+    assert_eq!(world.kdf.evaluations(), 1 + 1, "the login, and the one that was charged already");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn logins_at_the_same_time_agree_on_who_stays() {
     on_each_store(|name, store| async move {
@@ -76,12 +114,19 @@ async fn logins_at_the_same_time_agree_on_who_stays() {
         let logins: Vec<_> = (0..24)
             .map(|at| {
                 let world = worlds[at % 4].clone();
-                tokio::spawn(async move { world.login("alice").await })
+                tokio::spawn(async move {
+                    let login = FullLogin::vouched_by_host(subject("alice"));
+                    world.sessions.login(login, pin(PIN)).await
+                })
             })
             .collect();
         let mut wrapped = Vec::new();
         for login in logins {
-            wrapped.push(login.await.unwrap().wrapped_token.into_string());
+            match login.await.unwrap() {
+                Ok(login) => wrapped.push(login.wrapped_token.into_string()),
+                // Ended by the others before its own answer was out.
+                Err(error) => assert_eq!(error.code(), "busy", "{name}"),
+            }
         }
         let ids = worlds[0].ids("alice").await;
         assert_eq!(ids.len(), 3, "{name}");

@@ -288,7 +288,9 @@ fn files_of_others_are_refused_and_left_alone() {
 
     let foreign = directory.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
-    assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::WrongSchema { found: 0 })));
+    assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
+    assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
 
     let text = directory.path().join("text.db");
     std::fs::write(&text, "this is no database, but somebody's text\n".repeat(100)).unwrap();
@@ -315,9 +317,9 @@ async fn a_row_that_is_not_a_record_is_corrupt() {
     }
 }
 
-/// Writes of several clients share commits, and each is durable when it is answered.
+/// Writes of several clients share commits; each is there for others when it is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn parallel_writes_are_all_there_after_reopening() {
+async fn parallel_writes_are_all_seen_by_another_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.db");
     let store = Arc::new(SqliteStore::open(&path).unwrap());
@@ -328,4 +330,59 @@ async fn parallel_writes_are_all_there_after_reopening() {
     assert_eq!(winners((0..200).map(write)).await, 200);
     let reopened = SqliteStore::open(&path).unwrap();
     assert_eq!(ids(&reopened, None, 1000).await.len(), 200);
+}
+
+/// Several processes, played by several stores, open one new file at the same moment.
+#[test]
+fn a_new_file_may_be_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let openers: Vec<_> = (0..4)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || SqliteStore::open(path).map(drop))
+            })
+            .collect();
+        for opener in openers {
+            opener.join().unwrap().unwrap();
+        }
+    }
+}
+
+/// Another process keeps the file locked for longer than anyone waits: an error, and all is well afterwards.
+#[tokio::test]
+async fn a_file_locked_by_somebody_else_is_unavailable_until_it_is_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = SqliteStore::open(&path).unwrap();
+    insert(&store, &record(1, 1)).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let locked = store.replace_if(1, &record(1, 2)).await;
+    assert!(matches!(locked, Err(StoreError::Unavailable(_))), "{locked:?}");
+    assert_eq!(store.load(&record(1, 1).key).await.unwrap(), Some(record(1, 1)), "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Replaced);
+}
+
+/// One write of a batch fails: its caller is told, and the others are stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_fails_takes_no_other_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = Arc::new(SqliteStore::open(&path).unwrap());
+    // A row that the database refuses, among others that it takes.
+    let poison = "CREATE TRIGGER poison BEFORE INSERT ON pinlatch_record WHEN NEW.revision = 666
+                  BEGIN SELECT RAISE(FAIL, 'poison'); END";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(poison).unwrap();
+    let write = |mark: u8| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let revision = if mark.is_multiple_of(10) { 666 } else { 1 };
+            store.insert_new(&record(mark, revision)).await.is_ok()
+        })
+    };
+    assert_eq!(winners((0..100).map(write)).await, 90);
+    assert_eq!(ids(&*store, None, 1000).await.len(), 90);
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -43,8 +43,14 @@ impl From<JsonRejection> for Problem {
 
 /// Answers hold tokens; no cache may keep them.
 fn answer(status: StatusCode, body: impl Serialize) -> Response {
-    const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
-    (status, NO_STORE, Json(body)).into_response()
+    const HEADERS: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (status, HEADERS, Json(body)).into_response()
+}
+
+/// Goes on when the client goes away: axum drops a handler then, and a guess that was charged for a right PIN would
+/// never be taken back.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(|_| Problem::new("unavailable"))
 }
 
 #[derive(Deserialize)]
@@ -69,13 +75,15 @@ impl TryFrom<String> for PinText {
 }
 
 async fn login(State(sessions): State<Sessions>, Body(body): Body<Login>) -> Result<Response, Problem> {
+    // Whatever is wrong with the rest is said before the password is looked at, so it says nothing about it.
     sessions.check_new_pin(&body.pin.0)?;
+    let label = body.device.map(DeviceLabel::new).transpose().map_err(|_| Problem::new("bad_request"))?;
     let login = users::check(&body.username, &body.password).ok_or_else(|| Problem::new("invalid_credentials"))?;
-    let login = match body.device.map(DeviceLabel::new) {
-        Some(label) => login.with_label(label.map_err(|_| Problem::new("bad_request"))?),
+    let login = match label {
+        Some(label) => login.with_label(label),
         None => login,
     };
-    let issued = sessions.login(login, body.pin.0).await?;
+    let issued = to_the_end(async move { sessions.login(login, body.pin.0).await }).await??;
     let session_id = issued.session_id.to_string();
     let body = json!({"session_id": session_id, "wrapped_token": issued.wrapped_token.as_str()});
     Ok(answer(StatusCode::CREATED, body))
@@ -88,7 +96,8 @@ struct Authorize {
 }
 
 async fn authorize(State(sessions): State<Sessions>, Body(body): Body<Authorize>) -> Result<Response, Problem> {
-    let opened = sessions.unlock(&body.wrapped_token, &body.pin.0).await?;
+    let unlock = async move { sessions.unlock(&body.wrapped_token, &body.pin.0).await };
+    let opened = to_the_end(unlock).await??;
     let body = json!({
         "access_token": opened.access_token.as_str(),
         "token_type": "Bearer",
@@ -107,7 +116,8 @@ struct ChangePin {
 }
 
 async fn change_pin(State(sessions): State<Sessions>, Body(body): Body<ChangePin>) -> Result<Response, Problem> {
-    let wrapped_token = sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0).await?;
+    let change = async move { sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0).await };
+    let wrapped_token = to_the_end(change).await??;
     Ok(answer(StatusCode::OK, json!({"wrapped_token": wrapped_token.as_str()})))
 }
 

@@ -55,7 +55,9 @@ impl Config {
         let (store, secrets): (Arc<dyn SessionStore>, _) = match &self.store {
             StoreUrl::Memory => (Arc::new(MemoryStore::default()), Secrets::random()?),
             StoreUrl::Sqlite(path) => {
-                (Arc::new(SqliteStore::open(path)?), Secrets::read_or_create(&path.with_extension("key"))?)
+                let mut beside = path.clone().into_os_string();
+                beside.push(".key");
+                (Arc::new(SqliteStore::open(path)?), Secrets::read_or_create(beside.as_ref())?)
             }
         };
         let key_ring = KeyRing::new(Pepper::new(PepperId(1), secrets.part(0))?, secrets.part(1))?;

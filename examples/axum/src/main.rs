@@ -43,7 +43,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
 #[expect(clippy::print_stdout, reason = "the one line that a person or a script reads")]
 fn announce(addr: SocketAddr) {
-    println!("pinlatch demo on http://{addr} (alice / correct horse battery staple)");
+    println!("pinlatch demo on http://{addr} (log in as alice, password: correct horse battery staple)");
 }
 
 async fn stop() {

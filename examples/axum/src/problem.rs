@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pinlatch::pin::WeakPin;
@@ -66,6 +66,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if self.code == "invalid_token" {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         }
@@ -121,7 +122,7 @@ impl From<ChangePinError> for Problem {
         match error {
             ChangePinError::WeakPin(pin) => weak(pin),
             ChangePinError::Unlock(error) => error.into(),
-            _ => Self::new("unavailable"),
+            other => Self::new(other.code()).after(other.retry_after()),
         }
     }
 }
@@ -130,14 +131,14 @@ impl From<LiveAccessError> for Problem {
     fn from(error: LiveAccessError) -> Self {
         if let LiveAccessError::Store(source) = &error {
             log(source);
-            return Self::new(error.code()).after(Some(Duration::from_secs(2)));
         }
-        Self::new(error.code())
+        Self::new(error.code()).after(error.retry_after())
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        LiveAccessError::from(error).into()
+        log(&error);
+        Self::new(error.code()).after(Some(error.retry_after()))
     }
 }

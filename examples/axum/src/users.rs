@@ -5,7 +5,8 @@ use subtle::ConstantTimeEq;
 
 const USERS: [(&str, &str); 2] = [("alice", "correct horse battery staple"), ("bob", "hunter2hunter2hunter2")];
 
-/// Checks the full credentials. A real host compares password hashes, and as long for names that nobody has.
+/// Checks the full credentials. A real host compares password hashes, takes as long for names that nobody has, and
+/// limits how often this can be asked.
 pub(crate) fn check(username: &str, password: &str) -> Option<FullLogin> {
     let matches = |(name, secret): &(&str, &str)| {
         name.as_bytes().ct_eq(username.as_bytes()) & secret.as_bytes().ct_eq(password.as_bytes())

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// Why a file cannot serve as a store.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,10 @@ pub enum SqliteStoreError {
     /// SQLite or the file system said no.
     #[error("the SQLite file cannot be opened")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The file holds another application's tables, or those of a newer pinlatch.
+    /// The file is another application's.
+    #[error("the SQLite file is not a pinlatch store")]
+    NotOurs,
+    /// The file was written by another version of pinlatch.
     #[error("the SQLite file holds schema version {found}, not {}", VERSION)]
     WrongSchema {
         /// Its `user_version`.
@@ -51,25 +54,47 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID, STRICT;
     CREATE INDEX pinlatch_record_owner ON pinlatch_record (owner, kind, id) WHERE owner IS NOT NULL;
     CREATE INDEX pinlatch_record_expires_at ON pinlatch_record (expires_at);
-    PRAGMA user_version = 1;
 ";
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Says in the file's header that it is ours: "plat".
+const APPLICATION_ID: i64 = 0x706C_6174;
 
 pub(super) fn open_connection(path: &Path) -> Result<Connection, SqliteStoreError> {
     create_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode = switch_to_wal(&connection)?;
     if mode != "wal" {
         return Err(SqliteStoreError::NotWal { found: mode });
     }
-    // Flush every commit, also where the platform's plain flush stops at the drive's cache.
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;
+    // Flush every commit, also where the platform's plain flush stops at the drive's cache. Overwrite what is deleted:
+    // a digest that was forgotten must be gone.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON;",
+    )?;
     create_schema(&mut connection)?;
     Ok(connection)
+}
+
+/// The busy timeout does not cover this switch, and several processes may be at it.
+fn switch_to_wal(connection: &Connection) -> Result<String, SqliteStoreError> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == ErrorCode::DatabaseBusy && waited < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            result => return Ok(result?),
+        }
+    }
 }
 
 /// SQLite gives its log the permissions of the file, so it is enough to create that for its owner only.
@@ -83,13 +108,42 @@ fn create_private(path: &Path) -> Result<(), SqliteStoreError> {
 
 fn create_schema(connection: &mut Connection) -> Result<(), SqliteStoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (found, tables) {
-        (VERSION, _) => {}
-        (0, 0) => transaction.execute_batch(SCHEMA)?,
-        _ => return Err(SqliteStoreError::WrongSchema { found }),
+    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let (found, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (application, found, tables) {
+        (APPLICATION_ID, VERSION, _) => {}
+        (0, 0, 0) => {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        (APPLICATION_ID, ..) => return Err(SqliteStoreError::WrongSchema { found }),
+        _ => return Err(SqliteStoreError::NotOurs),
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a kill of the process cannot show: a commit survives the loss of power because it is flushed.
+    #[test]
+    fn every_connection_flushes_its_commits_and_overwrites_what_it_deletes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        for _ in 0..2 {
+            let connection = open_connection(&path).unwrap();
+            let setting = |name: &str| -> String {
+                let value = |row: &rusqlite::Row<'_>| row.get_ref(0).map(|value| format!("{value:?}"));
+                connection.query_row(&format!("PRAGMA {name}"), [], value).unwrap()
+            };
+            assert_eq!(setting("synchronous"), "Integer(2)");
+            assert_eq!(setting("journal_mode"), format!("{:?}", rusqlite::types::ValueRef::Text(b"wal")));
+            assert_eq!(setting("secure_delete"), "Integer(1)");
+            assert_eq!(setting("fullfsync"), "Integer(1)");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Threads that own the connections. Requests wait for them without blocking a runtime.
 
 use std::error::Error;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io, thread};
 
@@ -13,11 +13,14 @@ use crate::store::StoreError;
 /// The most writes that share one commit.
 const MAX_BATCH: usize = 64;
 
+/// The most requests that wait for the threads. A store that is slower than that is not available.
+const MAX_QUEUE: usize = 4096;
+
 /// The thread that writes.
-pub(super) struct Writer(Sender<Write>);
+pub(super) struct Writer(SyncSender<Write>);
 
 /// The threads that read.
-pub(super) struct Reader(Sender<Read>);
+pub(super) struct Reader(SyncSender<Read>);
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -35,10 +38,14 @@ type SharedError = Arc<rusqlite::Error>;
 #[error("SQLite: {0}")]
 struct DriverError(#[source] SharedError);
 
-/// The thread is gone.
+/// Why a request did not reach its thread, or no answer came back.
 #[derive(Debug, thiserror::Error)]
-#[error("the store's thread has ended")]
-struct ThreadEnded;
+enum Unreachable {
+    #[error("the store's thread has ended")]
+    ThreadEnded,
+    #[error("{MAX_QUEUE} requests are waiting for the store")]
+    QueueFull,
+}
 
 fn store_error(error: SharedError) -> StoreError {
     let corrupt = match &*error {
@@ -55,13 +62,22 @@ fn store_error(error: SharedError) -> StoreError {
     if corrupt { StoreError::Corrupt(source) } else { StoreError::Unavailable(source) }
 }
 
-fn thread_ended() -> StoreError {
-    StoreError::Unavailable(ThreadEnded.into())
+impl From<Unreachable> for StoreError {
+    fn from(reason: Unreachable) -> Self {
+        Self::Unavailable(reason.into())
+    }
+}
+
+fn enqueue<T>(queue: &SyncSender<T>, request: T) -> Result<(), Unreachable> {
+    queue.try_send(request).map_err(|error| match error {
+        TrySendError::Full(_) => Unreachable::QueueFull,
+        TrySendError::Disconnected(_) => Unreachable::ThreadEnded,
+    })
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> io::Result<Self> {
-        let (send, receive) = channel();
+        let (send, receive) = sync_channel(MAX_QUEUE);
         thread::Builder::new().name("pinlatch-write".into()).spawn(move || write_all(&connection, &receive))?;
         Ok(Self(send))
     }
@@ -77,15 +93,15 @@ impl Writer {
             // A caller that went away does not want to know.
             Box::new(move |committed| drop(send.send(committed.and(result).map_err(store_error))))
         });
-        self.0.send(write).map_err(|_| thread_ended())?;
-        receive.await.unwrap_or_else(|_| Err(thread_ended()))
+        enqueue(&self.0, write)?;
+        receive.await.unwrap_or_else(|_| Err(Unreachable::ThreadEnded.into()))
     }
 }
 
 fn write_all(connection: &Connection, writes: &Receiver<Write>) {
     while let Ok(first) = writes.recv() {
         let batch = std::iter::once(first).chain(writes.try_iter().take(MAX_BATCH - 1));
-        let transaction = connection.execute_batch("BEGIN IMMEDIATE").map_err(Arc::new);
+        let transaction = begin(connection).map_err(Arc::new);
         let settle: Vec<Settle> =
             batch.map(|write| write(transaction.as_ref().map(|()| connection).map_err(Arc::clone))).collect();
         let committed = transaction.and_then(|()| commit(connection).map_err(Arc::new));
@@ -93,6 +109,14 @@ fn write_all(connection: &Connection, writes: &Receiver<Write>) {
             settle(committed.clone());
         }
     }
+}
+
+/// A transaction that an error left open would fail every later one.
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")
 }
 
 /// After a failed commit nothing may be left open. Whether it took effect is unknown to the callers.
@@ -106,7 +130,7 @@ fn commit(connection: &Connection) -> rusqlite::Result<()> {
 
 impl Reader {
     pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
-        let (send, receive) = channel();
+        let (send, receive) = sync_channel(MAX_QUEUE);
         let reads = Arc::new(Mutex::new(receive));
         for connection in connections {
             let reads = Arc::clone(&reads);
@@ -123,8 +147,8 @@ impl Reader {
         let read: Read = Box::new(move |connection| {
             drop(send.send(work(connection).map_err(|error| store_error(Arc::new(error)))));
         });
-        self.0.send(read).map_err(|_| thread_ended())?;
-        receive.await.unwrap_or_else(|_| Err(thread_ended()))
+        enqueue(&self.0, read)?;
+        receive.await.unwrap_or_else(|_| Err(Unreachable::ThreadEnded.into()))
     }
 }
 
