@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::authorize::Grant;
-use crate::crypto::MacKey;
+use crate::crypto::{MacKey, is_weak_secret};
 use crate::encoding::{push_base64url, text_len};
 use crate::id::{SessionId, Subject, Tenant};
 use crate::time::UnixTime;
@@ -28,9 +28,10 @@ pub struct AccessTokenKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessTokenConfigError {
-    /// The HS256 secret does not have exactly 32 bytes, or they are all alike.
-    #[error("an HS256 secret has exactly 32 random bytes")]
-    WeakSecret,
+    /// The HS256 secret does not have exactly 32 random bytes. (A shorter one is weak; a longer one would have other
+    /// keys that sign alike.)
+    #[error("the signing secret has exactly 32 random bytes (hexadecimal text counts half: decode it first)")]
+    InvalidSecret,
     /// A key id has 1 to 64 characters of `[A-Za-z0-9_-]`.
     #[error("a key id has 1 to 64 characters of A-Z, a-z, 0-9, _ and -")]
     InvalidKeyId,
@@ -44,11 +45,11 @@ impl AccessTokenKey {
     /// must not mint tokens.
     ///
     /// # Errors
-    /// [`AccessTokenConfigError::WeakSecret`] or [`AccessTokenConfigError::InvalidKeyId`].
+    /// [`AccessTokenConfigError::InvalidSecret`] or [`AccessTokenConfigError::InvalidKeyId`].
     pub fn hs256(key_id: &str, secret: &[u8]) -> Result<Self, AccessTokenConfigError> {
-        let secret: &[u8; 32] = secret.try_into().map_err(|_| AccessTokenConfigError::WeakSecret)?;
-        if secret.windows(2).all(|pair| pair[0] == pair[1]) {
-            return Err(AccessTokenConfigError::WeakSecret);
+        let secret: &[u8; 32] = secret.try_into().map_err(|_| AccessTokenConfigError::InvalidSecret)?;
+        if is_weak_secret(secret) {
+            return Err(AccessTokenConfigError::InvalidSecret);
         }
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if !(1..=64).contains(&key_id.len()) || !key_id.bytes().all(valid) {
@@ -333,7 +334,7 @@ mod tests {
     const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
     fn tokens() -> AccessTokens {
-        let key = AccessTokenKey::hs256("k1", b"0123456789abcdef0123456789ABCDEF").unwrap();
+        let key = AccessTokenKey::hs256("k1", b"a signing secret of 32 bytes all").unwrap();
         AccessTokens::new(key, "https://id.example", "https://api.example", "app").unwrap()
     }
 
@@ -469,9 +470,9 @@ mod tests {
     #[test]
     fn weak_settings_are_refused() {
         let hs256 = |kid, secret: &[u8]| AccessTokenKey::hs256(kid, secret).unwrap_err();
-        assert_eq!(hs256("k", b"short"), AccessTokenConfigError::WeakSecret);
-        assert_eq!(hs256("k", &[0; 32]), AccessTokenConfigError::WeakSecret);
-        assert_eq!(hs256("k\"", b"0123456789abcdef0123456789ABCDEF"), AccessTokenConfigError::InvalidKeyId);
+        assert_eq!(hs256("k", b"short"), AccessTokenConfigError::InvalidSecret);
+        assert_eq!(hs256("k", &[0; 32]), AccessTokenConfigError::InvalidSecret);
+        assert_eq!(hs256("k\"", b"a signing secret of 32 bytes all"), AccessTokenConfigError::InvalidKeyId);
         let key = tokens().key;
         assert_eq!(AccessTokens::new(key, "", "a", "c").unwrap_err(), AccessTokenConfigError::InvalidName);
     }

@@ -73,6 +73,14 @@ impl SealKey {
     }
 }
 
+/// Whether a secret has no 32 random bytes in it: too short, all bytes alike, or 32 to 63 hexadecimal digits, which
+/// hold half as much as their length.
+pub(crate) fn is_weak_secret(secret: &[u8]) -> bool {
+    let all_alike = secret.windows(2).all(|pair| pair[0] == pair[1]);
+    let short_hex = secret.len() < 64 && secret.iter().all(u8::is_ascii_hexdigit);
+    secret.len() < 32 || all_alike || short_hex
+}
+
 /// `HKDF(k, label)`: HKDF-SHA256 (RFC 5869) without a salt, 32 bytes, info `pinlatch/v1/<label>/<tenant>`.
 ///
 /// Labels hold no slash, so no label and tenant can pass for another pair.
@@ -123,6 +131,15 @@ mod tests {
         let key = MacKey::new(&[1; 32]);
         assert_ne!(key.mac(&[b"ab", b"c"]), key.mac(&[b"a", b"bc"]));
         assert_ne!(key.mac(&[b"ab"]), key.mac(&[b"ab", b""]));
+    }
+
+    #[test]
+    fn secrets_that_were_not_decoded_are_weak() {
+        assert!(!is_weak_secret(b"\x00\x01 thirty-two bytes of a secret"));
+        assert!(is_weak_secret(b"0123456789abcdef0123456789abcdef"));
+        assert!(is_weak_secret(b"31 bytes are one byte too few!!"));
+        assert!(is_weak_secret(&[0; 64]));
+        assert!(!is_weak_secret(&b"0123456789abcdef".repeat(4)));
     }
 
     #[test]

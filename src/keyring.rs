@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{MacKey, NotAuthentic, SealKey, derive_key};
+use crate::crypto::{MacKey, NotAuthentic, SealKey, derive_key, is_weak_secret};
 use crate::id::{SessionId, Subject, Tenant};
 use crate::record::{OwnerKey, RecordKey, RecordKind};
 use crate::stretch::Stretched;
@@ -22,9 +22,15 @@ pub struct Pepper {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRingError {
-    /// Fewer than 32 bytes, or all bytes alike.
-    #[error("a secret needs at least 32 random bytes")]
-    WeakSecret,
+    /// The pepper has fewer than 32 random bytes.
+    #[error("pepper {} needs at least 32 random bytes (hexadecimal text counts half: decode it first)", id.0)]
+    WeakPepper {
+        /// The id in question.
+        id: PepperId,
+    },
+    /// The index secret has fewer than 32 random bytes.
+    #[error("the index secret needs at least 32 random bytes (hexadecimal text counts half: decode it first)")]
+    WeakIndexSecret,
     /// Two peppers have the same id.
     #[error("pepper id {} is used twice", id.0)]
     DuplicateId {
@@ -36,20 +42,14 @@ pub enum KeyRingError {
     ActiveBelowMinimum,
 }
 
-fn check_secret(secret: &[u8]) -> Result<(), KeyRingError> {
-    let all_alike = secret.windows(2).all(|pair| pair[0] == pair[1]);
-    if secret.len() < 32 || all_alike { Err(KeyRingError::WeakSecret) } else { Ok(()) }
-}
-
 impl Pepper {
-    /// Takes a secret.
+    /// Takes a secret: the bytes that `openssl rand -base64 32` prints in base64, decoded, for instance.
     ///
     /// # Errors
-    /// [`KeyRingError::WeakSecret`] below 32 bytes, or when all bytes are alike.
+    /// [`KeyRingError::WeakPepper`] below 32 bytes, when all bytes are alike, or for 32 to 63 hexadecimal digits.
     pub fn new(id: PepperId, secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
         let secret = Zeroizing::new(secret.into());
-        check_secret(&secret)?;
-        Ok(Self { id, secret })
+        if is_weak_secret(&secret) { Err(KeyRingError::WeakPepper { id }) } else { Ok(Self { id, secret }) }
     }
 }
 
@@ -91,10 +91,12 @@ impl KeyRing {
     /// A ring of one pepper, and the index secret of at least 32 bytes.
     ///
     /// # Errors
-    /// [`KeyRingError::WeakSecret`] when the index secret is too short or all its bytes are alike.
+    /// [`KeyRingError::WeakIndexSecret`], as for a pepper.
     pub fn new(active: Pepper, index_secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
         let index = IndexSecret(Zeroizing::new(index_secret.into()));
-        check_secret(&index.0)?;
+        if is_weak_secret(&index.0) {
+            return Err(KeyRingError::WeakIndexSecret);
+        }
         Ok(Self { active, open_only: Vec::new(), min_id: PepperId(0), index })
     }
 
@@ -270,9 +272,9 @@ mod tests {
     #[test]
     fn weak_secrets_are_refused() {
         for weak in [&b"short"[..], &[0; 32], &[0xFF; 64]] {
-            assert_eq!(Pepper::new(PepperId(1), weak).unwrap_err(), KeyRingError::WeakSecret);
+            assert_eq!(Pepper::new(PepperId(1), weak).unwrap_err(), KeyRingError::WeakPepper { id: PepperId(1) });
         }
-        assert_eq!(KeyRing::new(pepper(1), [0; 32]).unwrap_err(), KeyRingError::WeakSecret);
+        assert_eq!(KeyRing::new(pepper(1), [0; 32]).unwrap_err(), KeyRingError::WeakIndexSecret);
     }
 
     #[test]

@@ -4,6 +4,30 @@
 //! pepper, unwraps it later within a strict budget of guesses, decides whether access is allowed right now, and mints
 //! a short-lived JWT. Transport, user database and user interface stay with the host.
 //!
+//! ```
+//! use pinlatch::stores::MemoryStore;
+//! use pinlatch::{AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, Sessions, Subject};
+//!
+//! # fn secret(mark: u8) -> [u8; 32] { core::array::from_fn(|at| mark ^ at as u8) }
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # let (pepper, index, signing) = (secret(0), secret(64), secret(128));
+//! let keys = KeyRing::new(Pepper::new(PepperId(1), pepper)?, index)?;
+//! let signing = AccessTokenKey::hs256("key-1", &signing)?;
+//! let access_tokens = AccessTokens::new(signing, "https://id.example", "https://api.example", "app")?;
+//! let sessions = Sessions::builder(keys, MemoryStore::default(), access_tokens).build()?;
+//!
+//! let login = FullLogin::vouched_by_host(Subject::new("alice")?);
+//! let issued = sessions.login(login, Pin::new("739216")?).await?;
+//! let opened = sessions.unlock(issued.wrapped_token.as_str(), &Pin::new("739216")?).await?;
+//! let access = sessions.verify(opened.access_token.as_str())?;
+//! assert_eq!(access.subject.as_str(), "alice");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Argon2id is slow without optimization. Give your `Cargo.toml` a `[profile.dev.package."*"]` with `opt-level = 2`.
+//!
 //! # One way through
 //!
 //! ```text
@@ -22,7 +46,12 @@
 //! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
 //! | forgot the PIN | – | a full login, which begins a new session |
 //!
-//! Errors say what to do next, carry a stable `code()` for clients and, where there is one, the time to wait.
+//! Errors say what to do next. Their texts are for logs; for clients there is a stable `code()` and, where it helps, a
+//! `retry_after()`. [`UnlockError`] lists the codes with their HTTP statuses.
+//!
+//! The words: a session's *token* is the secret that opens it. The server *wraps* it under the PIN; the *wrapped token*
+//! is what a device keeps. A session has a *lock*, which is the line of wraps that follow each other: with every unlock
+//! the *current* wrap gets a *successor*, which takes its place as soon as it is used.
 //!
 //! # Without the façade
 //!
@@ -34,7 +63,7 @@
 //!
 //! - `service` (default): [`Sessions`] and the KDF pool. Runs under any executor.
 //! - `memory` (default): [`stores::MemoryStore`].
-//! - `sqlite`: [`stores::SqliteStore`].
+//! - `sqlite`: `stores::SqliteStore`.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!
 //! # Choosing numbers
@@ -43,8 +72,8 @@
 //!
 //! # Secrets
 //!
-//! A [`KeyRing`] holds the peppers and the index key; [`AccessTokenKey`] signs. All three come from outside the
-//! database, and none is derived from another. SECURITY.md in the repository says what is promised and what breaks it.
+//! A [`KeyRing`] holds the peppers and the index key; [`AccessTokenKey`] signs. All three are 32 random bytes from
+//! outside the database, and none is derived from another. SECURITY.md in the repository says what is promised and what breaks it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -87,13 +116,27 @@ pub mod stores;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use access_token::{AccessToken, AccessTokenKey, AccessTokens, VerifiedAccess};
+#[doc(inline)]
+pub use access_token::{AccessToken, AccessTokenError, AccessTokenKey, AccessTokens, VerifiedAccess};
+#[doc(inline)]
+pub use clock::{ClockPolicy, SystemClock};
+#[doc(inline)]
 pub use id::{DeviceLabel, SessionId, Subject, Tenant};
+#[doc(inline)]
 pub use issue::FullLogin;
+#[doc(inline)]
 pub use keyring::{KeyRing, Pepper, PepperId};
-pub use pin::Pin;
+#[doc(inline)]
+pub use observer::{Event, Observer};
+#[doc(inline)]
+pub use pin::{Pin, WeakPin};
+#[doc(inline)]
 pub use policy::Policy;
 #[cfg(feature = "service")]
 pub use service::*;
+#[doc(inline)]
+pub use store::{SessionStore, StoreError};
+#[doc(inline)]
 pub use time::UnixTime;
+#[doc(inline)]
 pub use wrap::WrappedToken;

@@ -145,11 +145,15 @@ impl Sessions {
         store: impl SessionStore + 'static,
         access_tokens: AccessTokens,
     ) -> SessionsBuilder {
-        Self::builder_on(key_ring, Arc::new(store), access_tokens)
+        Self::builder_shared(key_ring, Arc::new(store), access_tokens)
     }
 
     /// Like [`Sessions::builder`], on a store that is chosen at run time or shared.
-    pub fn builder_on(key_ring: KeyRing, store: Arc<dyn SessionStore>, access_tokens: AccessTokens) -> SessionsBuilder {
+    pub fn builder_shared(
+        key_ring: KeyRing,
+        store: Arc<dyn SessionStore>,
+        access_tokens: AccessTokens,
+    ) -> SessionsBuilder {
         SessionsBuilder {
             key_ring,
             store,
