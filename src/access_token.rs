@@ -31,13 +31,13 @@ pub enum AccessTokenConfigError {
     /// The HS256 secret does not have exactly 32 random bytes. (A shorter one is weak; a longer one would have other
     /// keys that sign alike.)
     #[error("the signing secret has exactly 32 random bytes (hexadecimal text counts half: decode it first)")]
-    InvalidSecret,
+    Secret,
     /// A key id has 1 to 64 characters of `[A-Za-z0-9_-]`.
     #[error("a key id has 1 to 64 characters of A-Z, a-z, 0-9, _ and -")]
-    InvalidKeyId,
+    KeyId,
     /// Issuer, audience and client id have 1 to 200 bytes.
     #[error("issuer, audience and client id have 1 to 200 bytes and no control characters")]
-    InvalidName,
+    Name,
 }
 
 impl AccessTokenKey {
@@ -45,15 +45,15 @@ impl AccessTokenKey {
     /// must not mint tokens.
     ///
     /// # Errors
-    /// [`AccessTokenConfigError::InvalidSecret`] or [`AccessTokenConfigError::InvalidKeyId`].
+    /// [`AccessTokenConfigError::Secret`] or [`AccessTokenConfigError::KeyId`].
     pub fn hs256(key_id: &str, secret: &[u8]) -> Result<Self, AccessTokenConfigError> {
-        let secret: &[u8; 32] = secret.try_into().map_err(|_| AccessTokenConfigError::InvalidSecret)?;
+        let secret: &[u8; 32] = secret.try_into().map_err(|_| AccessTokenConfigError::Secret)?;
         if is_weak_secret(secret) {
-            return Err(AccessTokenConfigError::InvalidSecret);
+            return Err(AccessTokenConfigError::Secret);
         }
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if !(1..=64).contains(&key_id.len()) || !key_id.bytes().all(valid) {
-            return Err(AccessTokenConfigError::InvalidKeyId);
+            return Err(AccessTokenConfigError::KeyId);
         }
         let json = format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{key_id}"}}"#);
         let mut header = String::with_capacity(text_len(json.len()) + 1);
@@ -201,7 +201,7 @@ impl AccessTokens {
     /// For tokens of `issuer` (`iss`), meant for the API `audience` (`aud`), used by the client `client_id`.
     ///
     /// # Errors
-    /// [`AccessTokenConfigError::InvalidName`] when one of them is empty, longer than 200 bytes, or has a control
+    /// [`AccessTokenConfigError::Name`] when one of them is empty, longer than 200 bytes, or has a control
     /// character.
     pub fn new(
         key: AccessTokenKey,
@@ -212,7 +212,7 @@ impl AccessTokens {
         let (issuer, audience, client_id) = (issuer.into(), audience.into(), client_id.into());
         let valid = |name: &String| (1..=200).contains(&name.len()) && !name.chars().any(char::is_control);
         if ![&issuer, &audience, &client_id].into_iter().all(valid) {
-            return Err(AccessTokenConfigError::InvalidName);
+            return Err(AccessTokenConfigError::Name);
         }
         let tenant = Tenant::default();
         Ok(Self { key, issuer, audience, client_id, tenant, leeway: Duration::from_secs(5) })
@@ -330,6 +330,7 @@ fn decode(payload: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Counter;
 
     const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -346,23 +347,6 @@ mod tests {
             expires_at: NOW.saturating_add(Duration::from_secs(900)),
         }
     }
-
-    struct Counter(u8);
-    impl rand_core::TryRng for Counter {
-        type Error = core::convert::Infallible;
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            Ok(0)
-        }
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            Ok(0)
-        }
-        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-            self.0 += 1;
-            bytes.fill(self.0);
-            Ok(())
-        }
-    }
-    impl rand_core::TryCryptoRng for Counter {}
 
     fn signed(json: &str) -> String {
         tokens().sign(json.as_bytes())
@@ -470,10 +454,10 @@ mod tests {
     #[test]
     fn weak_settings_are_refused() {
         let hs256 = |kid, secret: &[u8]| AccessTokenKey::hs256(kid, secret).unwrap_err();
-        assert_eq!(hs256("k", b"short"), AccessTokenConfigError::InvalidSecret);
-        assert_eq!(hs256("k", &[0; 32]), AccessTokenConfigError::InvalidSecret);
-        assert_eq!(hs256("k\"", b"a signing secret of 32 bytes all"), AccessTokenConfigError::InvalidKeyId);
+        assert_eq!(hs256("k", b"short"), AccessTokenConfigError::Secret);
+        assert_eq!(hs256("k", &[0; 32]), AccessTokenConfigError::Secret);
+        assert_eq!(hs256("k\"", b"a signing secret of 32 bytes all"), AccessTokenConfigError::KeyId);
         let key = tokens().key;
-        assert_eq!(AccessTokens::new(key, "", "a", "c").unwrap_err(), AccessTokenConfigError::InvalidName);
+        assert_eq!(AccessTokens::new(key, "", "a", "c").unwrap_err(), AccessTokenConfigError::Name);
     }
 }

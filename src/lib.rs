@@ -112,6 +112,9 @@ mod service;
 
 pub mod stores;
 
+#[cfg(test)]
+mod testing;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

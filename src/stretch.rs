@@ -165,7 +165,7 @@ pub(crate) fn stretch(pin: &[u8], salt: &LockSalt, params: KdfParams, memory: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::hex;
+    use crate::testing::hex;
 
     #[test]
     fn params_below_the_recommendation_are_refused() {

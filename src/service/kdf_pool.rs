@@ -146,25 +146,11 @@ mod tests {
     use crate::pin::{NewPin, Pin};
     use crate::policy::Policy;
     use crate::stretch::KdfParams;
+    use crate::testing::Counter;
 
-    fn task(rng_byte: u8) -> StretchTask {
-        struct Fixed(u8);
-        impl rand_core::TryRng for Fixed {
-            type Error = core::convert::Infallible;
-            fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-                Ok(0)
-            }
-            fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-                Ok(0)
-            }
-            fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-                bytes.fill(self.0);
-                Ok(())
-            }
-        }
-        impl rand_core::TryCryptoRng for Fixed {}
+    fn task() -> StretchTask {
         let pin = NewPin::accept(Pin::new("739216").unwrap(), &Policy::default()).unwrap();
-        StretchTask::for_new_pin(&pin, KdfParams::danger_fast_for_tests(), &mut Fixed(rng_byte))
+        StretchTask::for_new_pin(&pin, KdfParams::danger_fast_for_tests(), &mut Counter(0))
     }
 
     #[tokio::test]
@@ -174,7 +160,7 @@ mod tests {
         {
             let held = reservation.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
             // The evaluation cannot begin while its memory is held, and its caller goes away.
-            let mut run = Box::pin(reservation.run(task(1)));
+            let mut run = Box::pin(reservation.run(task()));
             let mut context = core::task::Context::from_waker(core::task::Waker::noop());
             assert!(run.as_mut().poll(&mut context).is_pending());
             drop(run);
@@ -190,8 +176,8 @@ mod tests {
         let pool = KdfPool::new(16, Duration::from_secs(1));
         let (one, two) = (pool.reserve(8).await.unwrap(), pool.reserve(8).await.unwrap());
         assert!(within(Duration::from_millis(20), pool.reserve(8)).await.is_none());
-        one.run(task(1)).await.unwrap();
-        two.run(task(2)).await.unwrap();
+        one.run(task()).await.unwrap();
+        two.run(task()).await.unwrap();
         drop((one, two));
         let whole = pool.reserve(16).await.unwrap();
         assert_eq!(whole.0.memory.lock().unwrap_or_else(PoisonError::into_inner).kib(), 8);
