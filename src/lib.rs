@@ -64,6 +64,7 @@
 //! - `service` (default): [`Sessions`] and the KDF pool. Runs under any executor.
 //! - `memory` (default): [`stores::MemoryStore`].
 //! - `sqlite`: `stores::SqliteStore`.
+//! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!
 //! # Choosing numbers
@@ -106,6 +107,9 @@ pub mod wrap;
 pub mod clock;
 pub mod observer;
 pub mod store;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 #[cfg(feature = "service")]
 mod service;

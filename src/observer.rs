@@ -103,7 +103,7 @@ impl Observer for NoObserver {
 }
 
 /// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack at `WARN`.
-#[cfg(feature = "tracing")]
+#[cfg(all(feature = "service", feature = "tracing"))]
 pub(crate) fn trace(event: &Event) {
     match event {
         Event::WrongPin { .. } | Event::LockedOut { .. } | Event::Reuse { .. } | Event::RecordRefused { .. } => {

@@ -40,7 +40,7 @@ use crate::time::UnixTime;
 pub struct Sessions(Arc<Service>);
 
 struct Service {
-    store: Arc<dyn SessionStore>,
+    store: Box<dyn SessionStore>,
     clock: Arc<dyn ClockPolicy>,
     observer: Arc<dyn Observer>,
     keys: Keys,
@@ -58,7 +58,7 @@ const LANES_PER_SUBJECT: usize = 4;
 #[must_use]
 pub struct SessionsBuilder {
     key_ring: KeyRing,
-    store: Arc<dyn SessionStore>,
+    store: Box<dyn SessionStore>,
     access_tokens: AccessTokens,
     tenant: Tenant,
     policy: Policy,
@@ -139,24 +139,16 @@ fn default_pool(policy: &Policy) -> KdfPool {
 }
 
 impl Sessions {
-    /// Begins with what has no default: the secrets, the store, and who signs access tokens.
+    /// Begins with what has no default: the secrets, the store (an `Arc<dyn SessionStore>` is one, too), and who signs
+    /// access tokens.
     pub fn builder(
         key_ring: KeyRing,
         store: impl SessionStore + 'static,
         access_tokens: AccessTokens,
     ) -> SessionsBuilder {
-        Self::builder_shared(key_ring, Arc::new(store), access_tokens)
-    }
-
-    /// Like [`Sessions::builder`], on a store that is chosen at run time or shared.
-    pub fn builder_shared(
-        key_ring: KeyRing,
-        store: Arc<dyn SessionStore>,
-        access_tokens: AccessTokens,
-    ) -> SessionsBuilder {
         SessionsBuilder {
             key_ring,
-            store,
+            store: Box::new(store),
             access_tokens,
             tenant: Tenant::default(),
             policy: Policy::default(),

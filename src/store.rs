@@ -4,6 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::time::UnixTime;
@@ -55,6 +56,9 @@ pub struct Page {
 /// A plain, honest box of records. It knows no clock, no policy and no randomness; it never hides a record because
 /// it expired, and never makes one up.
 ///
+/// Whoever writes one begins with its contract below and ends with `conformance::check_store` (feature `conformance`),
+/// which tries every sentence of it.
+///
 /// All methods may fail with [`StoreError::Unavailable`]. A write that was answered is durable: it survives the loss of
 /// the process, and for a database the loss of power.
 pub trait SessionStore: Send + Sync {
@@ -95,4 +99,31 @@ pub trait SessionStore: Send + Sync {
     /// *Called when* the host tidies up. *Must not* remove a record that was replaced by one that expires later in the
     /// meantime: that would end a session which its owner has just used.
     fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64>;
+}
+
+/// A shared store is a store.
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted> {
+        (**self).insert_new(record)
+    }
+
+    fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>> {
+        (**self).load(key)
+    }
+
+    fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap> {
+        (**self).replace_if(expected, record)
+    }
+
+    fn remove<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, bool> {
+        (**self).remove(key)
+    }
+
+    fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>> {
+        (**self).list(owner, kind, page)
+    }
+
+    fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64> {
+        (**self).purge_expired(before, limit)
+    }
 }

@@ -11,4 +11,4 @@ mod outages;
 mod rotation_of_secrets;
 mod secrecy;
 mod sessions;
-mod store_contract;
+mod stores;

@@ -102,7 +102,7 @@ async fn a_full_store_refuses_the_login_and_keeps_what_it_has() {
 /// A pool with room for one evaluation and no patience.
 fn impatient(world: &World) -> Sessions {
     let pool = KdfPool::new(47_104, Duration::from_millis(5));
-    Sessions::builder_shared(key_ring(1), world.store.clone(), access_tokens())
+    Sessions::builder(key_ring(1), world.store.clone(), access_tokens())
         .policy(Policy::builder().kdf(KdfParams::new(47_104, 1, 1).unwrap()).max_kdf_m_kib(47_104).build().unwrap())
         .clock(world.clock.clone())
         .kdf_pool(pool)

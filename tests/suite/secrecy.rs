@@ -145,7 +145,7 @@ fn no_secret_in_logs_debug_errors_panics_or_the_database() {
 async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
     let store = SqliteStore::open(directory.join("store.db")).unwrap();
     let world = World::on(Arc::new(store.clone()), policy(), key_ring(1), "");
-    let sessions = Sessions::builder_shared(key_ring(1), world.store.clone(), access_tokens())
+    let sessions = Sessions::builder(key_ring(1), world.store.clone(), access_tokens())
         .policy(fast().attempts(no_waits()).build().unwrap())
         .clock(world.clock.clone())
         .observer(Arc::new(output.clone()))
@@ -221,7 +221,7 @@ async fn a_panic(world: &World) -> String {
             }
         }
     }
-    let sessions = Sessions::builder_shared(key_ring(1), world.store.clone(), access_tokens())
+    let sessions = Sessions::builder(key_ring(1), world.store.clone(), access_tokens())
         .policy(policy())
         .clock(world.clock.clone())
         .observer(Arc::new(Panics))

@@ -214,7 +214,7 @@ impl World {
     pub(crate) fn on(store: Arc<dyn SessionStore>, policy: Policy, keys: KeyRing, tenant: &str) -> Self {
         let (clock, events) = (Arc::new(ManualClock::new(START)), Arc::<Events>::default());
         let (store, kdf) = (Probe::new(store), KdfPool::new(256 * 1024, Duration::from_secs(10)));
-        let sessions = Sessions::builder_shared(keys, store.clone(), access_tokens())
+        let sessions = Sessions::builder(keys, store.clone(), access_tokens())
             .policy(policy)
             .clock(clock.clone())
             .observer(events.clone())

@@ -68,7 +68,7 @@ impl Config {
             "pinlatch-demo",
         )?;
         let policy = Policy::builder().access_token_lifetime(self.ttl).build()?;
-        Ok(Sessions::builder_shared(key_ring, store, access_tokens).policy(policy).build()?)
+        Ok(Sessions::builder(key_ring, store, access_tokens).policy(policy).build()?)
     }
 }
 

@@ -1,0 +1,88 @@
+use super::{Bench, Broken, Checked, Drawer, Violation, expect};
+use crate::record::{Record, Swap};
+use crate::store::StoreError;
+use crate::time::UnixTime;
+
+const DRAWER: Drawer = Drawer(4);
+
+pub(super) async fn check(bench: &Bench<'_>) -> Vec<Violation> {
+    [
+        bench
+            .judge(DRAWER, "purge_expired removes what expired before the instant and nothing else", boundary(bench))
+            .await,
+        bench.judge(DRAWER, "purge_expired removes at most as many as it may", limit(bench)).await,
+        bench
+            .judge(
+                DRAWER,
+                "purge_expired does not remove what was replaced by something that expires later",
+                replaced(bench),
+            )
+            .await,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn expiring(number: u8) -> Record {
+    Record { expires_at: UnixTime::from_millis(1000 + u64::from(number)), ..DRAWER.record(number, 1) }
+}
+
+async fn fill(bench: &Bench<'_>) -> Result<(), StoreError> {
+    for number in 1..=6 {
+        let _ = bench.one.insert_new(&expiring(number)).await?;
+    }
+    Ok(())
+}
+
+async fn remaining(bench: &Bench<'_>) -> Result<Vec<u8>, StoreError> {
+    let mut remaining = Vec::new();
+    for number in 1..=6 {
+        if bench.one.load(&DRAWER.key(number)).await?.is_some() {
+            remaining.push(number);
+        }
+    }
+    Ok(remaining)
+}
+
+async fn boundary(bench: &Bench<'_>) -> Checked {
+    fill(bench).await?;
+    let before = expiring(3).expires_at;
+    expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 2)?;
+    expect("what remains", remaining(bench).await?, vec![3, 4, 5, 6])?;
+    expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 0)
+}
+
+async fn limit(bench: &Bench<'_>) -> Checked {
+    fill(bench).await?;
+    let before = expiring(6).expires_at;
+    expect("the number of purged records", bench.one.purge_expired(before, 2).await?, 2)?;
+    expect("the number of what remains", remaining(bench).await?.len(), 4)?;
+    expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 3)?;
+    expect("what remains", remaining(bench).await?, vec![6])
+}
+
+/// Records are purged and given a longer life at the same moment. Each is either gone before, or there for good.
+async fn replaced(bench: &Bench<'_>) -> Checked {
+    for _round in 0..10 {
+        fill(bench).await?;
+        let outcomes = bench.in_parallel(8, |number, store| async move {
+            if number < 2 {
+                store.purge_expired(UnixTime::from_secs(2), 100).await?;
+                return Ok(None);
+            }
+            let number = u8::try_from(number).unwrap_or_default() - 1;
+            let outcome = store.replace_if(1, &DRAWER.record(number, 2)).await?;
+            Ok(Some((number, outcome)))
+        });
+        for outcome in outcomes.await {
+            let Some(outcome) = outcome else { return Err(Broken::Rule("a task failed".into())) };
+            if let Some((number, outcome)) = outcome {
+                let there = bench.one.load(&DRAWER.key(number)).await?.is_some();
+                expect("that a record is there", there, outcome == Swap::Replaced)?;
+            }
+        }
+        bench.empty(DRAWER).await?;
+    }
+    Ok(())
+}
