@@ -279,7 +279,14 @@ async fn every_flaw_is_found() {
         (Flaw::SwapRaces, "of many replace_if of one revision exactly one replaces"),
         (Flaw::SwapResurrects, "what was removed does not come back"),
     ] {
-        let found = violations(flaw).await;
+        // A race shows when the contenders meet. On a busy machine they may miss each other, so they try again.
+        let mut found = Vec::new();
+        for _ in 0..20 {
+            found = violations(flaw).await;
+            if found.contains(&rule) {
+                break;
+            }
+        }
         assert!(found.contains(&rule), "{flaw:?}: {found:?}");
     }
 }
