@@ -64,8 +64,9 @@ impl core::fmt::Debug for Pepper {
 /// New wraps and records are made under the active pepper. The others open what was made under them; each session and
 /// its subject move to the active pepper at the next unlock or login.
 ///
-/// To rotate on several servers, first add the next pepper to all of them with [`KeyRing::with_open_only`], then make
-/// it the active one and the former one open-only. The former one can go when the longest session has ended.
+/// To rotate on several servers, first add the next pepper to all of them with [`KeyRing::with_open_only`]; only then
+/// make it the active one and the former one open-only. (A server that meets a wrap of a pepper it does not have can
+/// only refuse it as invalid, and devices then forget it.) The former pepper can go when the longest session has ended.
 ///
 /// `min_id` is the lowest id still accepted. After a leak or a restored database, make a new pepper with a higher id
 /// active and raise `min_id` to it: every older wrap then ends in a full login.

@@ -67,9 +67,6 @@ pub(crate) struct Lock {
     pub(crate) pending: Vec<Wrap>,
     /// When a wrap of this lock last died.
     pub(crate) changed_at: UnixTime,
-    /// The wrap that the PIN was changed with. Its owner may come back with it when the answer got lost, which is no
-    /// theft.
-    pub(crate) void: Option<WrapId>,
 }
 
 impl Lock {
@@ -77,7 +74,7 @@ impl Lock {
     pub(crate) const MAX_PENDING: usize = 2;
 
     pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime) -> Self {
-        Self { index, kind, current, pending: Vec::new(), changed_at: now, void: None }
+        Self { index, kind, current, pending: Vec::new(), changed_at: now }
     }
 
     fn wraps(&self) -> impl Iterator<Item = &Wrap> {

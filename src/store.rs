@@ -94,7 +94,7 @@ pub trait SessionStore: Send + Sync {
     /// and after the last one is answered *must* be on one of them, whatever is written in between.
     fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>>;
 
-    /// Removes up to `limit` records with `expires_at < before`; returns how many.
+    /// Removes records with `expires_at < before`, all of them or as many as `limit`; returns how many.
     ///
     /// *Called when* the host tidies up. *Must not* remove a record that was replaced by one that expires later in the
     /// meantime: that would end a session which its owner has just used.

@@ -107,12 +107,7 @@ fn locate(
     }
     // Also when the clock ran backwards since.
     let recent = context.now <= lock.changed_at.saturating_add(context.policy.superseded_grace());
-    let void = lock.void.as_ref().is_some_and(|void| void.ct_eq(&handle.wrap_id).into());
-    Err(match (recent, void) {
-        (true, _) => Refusal::Superseded,
-        (false, true) => Refusal::SessionEnded,
-        (false, false) => Refusal::Reused,
-    })
+    Err(if recent { Refusal::Superseded } else { Refusal::Reused })
 }
 
 /// Evidence that the session is live, the wrap is one that it expects, and a guess is granted.

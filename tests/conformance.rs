@@ -162,7 +162,9 @@ impl Toy {
     async fn take(&self, key: RecordKey) -> bool {
         if self.flaw == Flaw::RemoveRaces {
             let there = self.get(key).is_some();
-            self.meanwhile(&[Flaw::RemoveRaces]).await;
+            if there {
+                self.meanwhile(&[Flaw::RemoveRaces]).await;
+            }
             self.records.lock().unwrap().remove(&self.key(key));
             return there;
         }

@@ -57,9 +57,12 @@ function keep(key, value) {
   try {
     store.setItem(key, value);
   } catch {
-    const username = storedUsername();
+    const full = store;
     store = memoryStore();
-    store.setItem(USERNAME_KEY, username);
+    for (const kept of [TOKEN_KEY, USERNAME_KEY]) {
+      store.setItem(kept, full.getItem(kept));
+      full.removeItem(kept);
+    }
     store.setItem(key, value);
   }
 }

@@ -1,5 +1,5 @@
 use super::{Bench, Checked, Drawer, Violation, expect};
-use crate::record::{Inserted, Record, RecordKey, RecordKind};
+use crate::record::{Inserted, Record, RecordKey, RecordKind, Swap};
 use crate::time::UnixTime;
 
 const DRAWER: Drawer = Drawer(1);
@@ -53,7 +53,15 @@ async fn kinds_apart(bench: &Bench<'_>) -> Checked {
     let subject = RecordKey { kind: RecordKind::Subject, ..session.key };
     expect("inserting", bench.one.insert_new(&session).await?, Inserted::Created)?;
     expect("a record of another kind", bench.one.load(&subject).await?, None)?;
-    expect("removing one of another kind", bench.one.remove(&subject).await?, false)
+    expect("removing one of another kind", bench.one.remove(&subject).await?, false)?;
+    let of_subject = Record { key: subject, body: vec![2], ..session.clone() };
+    expect("swapping one of another kind", bench.one.replace_if(1, &of_subject).await?, Swap::Missing)?;
+    expect("inserting one of another kind", bench.one.insert_new(&of_subject).await?, Inserted::Created)?;
+    let next = Record { revision: 2, ..of_subject };
+    expect("swapping that one", bench.one.replace_if(1, &next).await?, Swap::Replaced)?;
+    expect("the first one", bench.one.load(&session.key).await?, Some(session))?;
+    bench.one.remove(&subject).await?;
+    Ok(())
 }
 
 async fn expired_not_hidden(bench: &Bench<'_>) -> Checked {

@@ -26,8 +26,8 @@ impl<K: Eq + Hash + Copy> Lanes<K> {
     /// Waits, in order of arrival, until there is a place in the lane of `key`.
     pub(crate) async fn enter(&self, key: K) -> InLane<'_, K> {
         let lane = Arc::clone(self.lanes().entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.width))));
-        let mut place = InLane { lanes: self, key, permit: None, lane };
-        place.permit = Arc::clone(&place.lane).acquire_owned().await.ok();
+        let mut place = InLane { lanes: self, key, permit: None, lane: Some(Arc::clone(&lane)) };
+        place.permit = lane.acquire_owned().await.ok();
         place
     }
 }
@@ -38,15 +38,17 @@ pub(crate) struct InLane<'a, K: Eq + Hash + Copy> {
     lanes: &'a Lanes<K>,
     key: K,
     permit: Option<OwnedSemaphorePermit>,
-    lane: Arc<Semaphore>,
+    lane: Option<Arc<Semaphore>>,
 }
 
 impl<K: Eq + Hash + Copy> Drop for InLane<'_, K> {
     fn drop(&mut self) {
-        let mut lanes = self.lanes.lanes();
+        // Waking the next one is not done under the lock.
         self.permit = None;
-        // Whoever is in the lane or waits for it holds a reference. Two are left: the map's and our own.
-        if Arc::strong_count(&self.lane) == 2 {
+        let mut lanes = self.lanes.lanes();
+        self.lane = None;
+        // Whoever is in the lane or waits for it holds a reference. The map itself holds the last one.
+        if lanes.get(&self.key).is_some_and(|lane| Arc::strong_count(lane) == 1) {
             lanes.remove(&self.key);
         }
     }

@@ -8,7 +8,7 @@ use crate::issue::{FullLogin, Issued, issue};
 use crate::observer::Event;
 use crate::pin::{NewPin, Pin, WeakPin};
 use crate::record::Inserted;
-use crate::revoke::excess_sessions;
+use crate::revoke::{after_all, excess_sessions};
 use crate::session::SessionState;
 use crate::store::StoreError;
 use crate::stretched_pin::{StretchTask, StretchedPin};
@@ -112,9 +112,6 @@ impl Sessions {
     }
 }
 
-/// How far a login's time may be moved forward to come after that of an earlier one on a server whose clock is ahead.
-const MOST_SKEW: Duration = Duration::from_secs(300);
-
 impl Service {
     /// Stores the session and ends the oldest beyond the limit. `None` if that was this one, because others began at
     /// the same moment.
@@ -130,16 +127,13 @@ impl Service {
         }
         let session_id = state.id();
         self.report(&Event::Issued { session_id, subject: name.clone() });
-        let ended = match self.end_excess(&name, &subject, now).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                // The session is good. The next login ends what is too much.
-                self.report(&Event::ExcessKept { subject: name });
-                Vec::new()
-            }
+        let live = self.live_of(&name, &subject, now).await;
+        let stays = match live {
+            Ok(live) => self.end_excess(&live, &name, session_id, now).await,
+            Err(_) => self.keep_excess(&name),
         };
         let session_expires_at = state.expires_at(&self.policy);
-        Ok((!ended.contains(&session_id)).then_some(LoggedIn { session_id, wrapped_token, session_expires_at }))
+        Ok(stays.then_some(LoggedIn { session_id, wrapped_token, session_expires_at }))
     }
 
     async fn live_of(
@@ -148,31 +142,28 @@ impl Service {
         subject: &SubjectState,
         now: UnixTime,
     ) -> Result<Vec<SessionState>, StoreError> {
-        let mut states = self.list_states(self.keys.owner(name)).await?;
+        // A session that cannot be read must not keep its subject from logging in.
+        let (mut states, _unreadable) = self.list_states(self.keys.owner(name)).await?;
         states.retain(|state| state.check_live(Some(subject), &self.policy, now).is_ok());
         Ok(states)
     }
 
-    async fn end_excess(
-        &self,
-        name: &Subject,
-        subject: &SubjectState,
-        now: UnixTime,
-    ) -> Result<Vec<SessionId>, StoreError> {
-        let live = self.live_of(name, subject, now).await?;
-        let excess = excess_sessions(live.iter().collect(), &self.policy);
+    /// Ends the oldest sessions beyond the limit. Says whether the one that has just begun is live and stays.
+    async fn end_excess(&self, live: &[SessionState], name: &Subject, own: SessionId, now: UnixTime) -> bool {
+        let excess = excess_sessions(live.iter().collect(), &self.policy, now);
         for session_id in &excess {
-            if self.remove_session(*session_id).await? {
-                self.report(&Event::Revoked { session_id: *session_id });
+            match self.remove_session(*session_id).await {
+                Ok(true) => self.report(&Event::Revoked { session_id: *session_id }),
+                Ok(false) => {}
+                Err(_) => drop(self.keep_excess(name)),
             }
         }
-        Ok(excess)
+        live.iter().any(|session| session.id() == own) && !excess.contains(&own)
     }
-}
 
-/// A time after that of all earlier logins, or the session that has just begun would count as the oldest and end.
-fn after_all(earlier: &[SessionState], now: UnixTime) -> UnixTime {
-    let latest = now.saturating_add(MOST_SKEW);
-    let newest = earlier.iter().map(SessionState::created_at).filter(|at| *at <= latest).max();
-    newest.map_or(now, |newest| now.max(newest.saturating_add(Duration::from_millis(1))))
+    /// The session that has just begun is good although the store failed; the next login ends what is too much.
+    fn keep_excess(&self, name: &Subject) -> bool {
+        self.report(&Event::ExcessKept { subject: name.clone() });
+        true
+    }
 }

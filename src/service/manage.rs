@@ -155,7 +155,10 @@ impl Service {
     async fn live_sessions(&self, subject: &Subject) -> Result<Vec<SessionState>, StoreError> {
         let now = self.now();
         let state = self.load_subject(subject, now).await?;
-        let mut sessions = self.list_states(self.keys.owner(subject)).await?;
+        let (mut sessions, unreadable) = self.list_states(self.keys.owner(subject)).await?;
+        if let Some(error) = unreadable {
+            return Err(error);
+        }
         sessions.retain(|session| session.check_live(state.as_ref(), &self.policy, now).is_ok());
         Ok(sessions)
     }

@@ -5,6 +5,7 @@ use crate::body::{RecordRefused, is_of_other_pepper, read_session, read_subject,
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap, first_revision, next_revision};
+use crate::revoke::MOST_SKEW;
 use crate::session::SessionState;
 use crate::store::{Page, StoreError};
 use crate::subject::SubjectState;
@@ -59,15 +60,16 @@ impl Service {
     }
 
     /// A record that is not authentic counts as absent. One that another server made under a newer pepper does not:
-    /// it is good, and must not be overwritten.
+    /// it is good, and must not be overwritten. Both are reported.
     fn read<T>(&self, record: &Record, state: Result<T, RecordRefused>) -> Result<Option<T>, StoreError> {
-        match state {
-            Ok(state) => Ok(Some(state)),
-            Err(RecordRefused::NotAuthentic) => {
-                self.report(&Event::RecordRefused { key: record.key });
-                Ok(None)
-            }
-            Err(newer @ RecordRefused::NewerPepper { .. }) => Err(StoreError::Corrupt(newer.into())),
+        let refused = match state {
+            Ok(state) => return Ok(Some(state)),
+            Err(refused) => refused,
+        };
+        self.report(&Event::RecordRefused { key: record.key });
+        match refused {
+            RecordRefused::NotAuthentic => Ok(None),
+            RecordRefused::NewerPepper { .. } => Err(StoreError::Corrupt(refused.into())),
         }
     }
 
@@ -84,19 +86,24 @@ impl Service {
         self.store.replace_if(loaded, &record).await
     }
 
-    /// All authentic sessions of an owner, expired ones included.
-    pub(super) async fn list_states(&self, owner: OwnerKey) -> Result<Vec<SessionState>, StoreError> {
+    /// All sessions of an owner that can be read, expired ones included, and why others cannot.
+    pub(super) async fn list_states(
+        &self,
+        owner: OwnerKey,
+    ) -> Result<(Vec<SessionState>, Option<StoreError>), StoreError> {
         const LIMIT: u16 = 100;
-        let (mut states, mut after) = (Vec::new(), None);
+        let (mut states, mut unreadable, mut after) = (Vec::new(), None, None);
         loop {
             let records = self.store.list(&owner, RecordKind::Session, Page { after, limit: LIMIT }).await?;
             after = records.last().map(|record| record.key.id);
-            let full = records.len() >= usize::from(LIMIT);
             for record in &records {
-                states.extend(self.read(record, read_session(&self.keys, record))?);
+                match self.read(record, read_session(&self.keys, record)) {
+                    Ok(state) => states.extend(state),
+                    Err(error) => unreadable = Some(error),
+                }
             }
-            if !full {
-                return Ok(states);
+            if records.len() < usize::from(LIMIT) {
+                return Ok((states, unreadable));
             }
         }
     }
@@ -106,7 +113,9 @@ impl Service {
     pub(super) async fn ensure_subject(&self, subject: &Subject, now: UnixTime) -> Result<SubjectState, StoreError> {
         let key = self.keys.subject_record(subject);
         let lifetime = self.policy.absolute_lifetime();
-        let (needed, granted) = (now.saturating_add(lifetime), now.saturating_add(lifetime * 2));
+        // A login's time may be moved forward a little.
+        let (needed, granted) =
+            (now.saturating_add(lifetime + MOST_SKEW), now.saturating_add(lifetime * 2 + MOST_SKEW));
         for _ in 0..MAX_SWAPS {
             let Some(record) = self.store.load(&key).await? else {
                 if let Some(state) = self.insert_subject(key, granted).await? {
@@ -138,10 +147,10 @@ impl Service {
     ) -> Result<Option<SubjectState>, StoreError> {
         let Some((record, state)) = self.load_subject_record(subject, now).await? else { return Ok(None) };
         if is_of_other_pepper(&self.keys, &record) {
-            // Whoever came first did the same, or ended the subject's sessions.
-            match self.replace_subject(&record, &state, record.expires_at).await? {
-                Swap::Replaced => {}
-                Swap::Stale | Swap::Missing => return self.load_subject(subject, now).await,
+            // Whoever came first did the same, or ended the subject's sessions. A store that fails here fails nobody:
+            // the state was just read, and the next unlock tries again.
+            if let Ok(Swap::Stale | Swap::Missing) = self.replace_subject(&record, &state, record.expires_at).await {
+                return self.load_subject(subject, now).await;
             }
         }
         Ok(Some(state))

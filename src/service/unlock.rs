@@ -59,7 +59,8 @@ impl Sessions {
     }
 
     /// Replaces the PIN. All older wrapped tokens of the session are void from then on, so a lost answer costs a full
-    /// login. Returns the new wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
+    /// login, and one who comes back with an old one after the grace period is taken for a thief. Returns the new
+    /// wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
     ///
     /// # Errors
     /// [`ChangePinError`]; the new PIN is checked before the old one is looked at.

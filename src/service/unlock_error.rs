@@ -24,7 +24,8 @@ use crate::time::UnixTime;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnlockError {
-    /// Not a wrapped token of this service, damaged, or made under a pepper below `min_id`. Log in.
+    /// Not a wrapped token of this service, damaged, or made under a pepper that is below `min_id` or not on this
+    /// server. Log in.
     #[error("not a wrapped token of this service")]
     Invalid,
     /// A newer wrapped token was handed out moments ago. Read the storage again and retry with what is there.

@@ -24,10 +24,6 @@ impl SessionState {
             out.u8(lock.index);
             out.u8(lock.kind.as_u8());
             out.time(lock.changed_at);
-            out.u8(lock.void.is_some().into());
-            if let Some(void) = &lock.void {
-                out.bytes(void.expose_secret());
-            }
             out.u8(u8::try_from(lock.pending.len()).expect("at most two pending wraps"));
             lock.wraps().for_each(|wrap| encode_wrap(wrap, &mut out));
         }
@@ -82,14 +78,13 @@ fn decode_lock(input: &mut Reader<'_>) -> Result<Lock, Malformed> {
     let index = input.u8()?;
     let kind = LockKind::from_u8(input.u8()?).ok_or(Malformed)?;
     let changed_at = input.time()?;
-    let void = decode_flag(input)?.then(|| input.array()).transpose()?.map(WrapId::from_bytes);
     let pending = usize::from(input.u8()?);
     if pending > Lock::MAX_PENDING {
         return Err(Malformed);
     }
     let current = decode_wrap(input)?;
     let pending = (0..pending).map(|_| decode_wrap(input)).collect::<Result<_, _>>()?;
-    Ok(Lock { index, kind, current, pending, changed_at, void })
+    Ok(Lock { index, kind, current, pending, changed_at })
 }
 
 fn decode_wrap(input: &mut Reader<'_>) -> Result<Wrap, Malformed> {
@@ -124,7 +119,6 @@ mod tests {
     fn state() -> SessionState {
         let mut lock = Lock::new(0, LockKind::ServerPin, wrap(1), UnixTime::from_secs(5));
         lock.pending = vec![wrap(2), wrap(3)];
-        lock.void = Some(WrapId::from_bytes([4; 16]));
         SessionState {
             id: SessionId::from_bytes([9; 16]),
             subject: Subject::new("alice").unwrap(),

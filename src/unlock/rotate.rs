@@ -73,8 +73,7 @@ impl ProvenPin<'_> {
         let mut state = state.clone();
         let at = self.withdraw(&mut state, subject, context)?;
         let (wrap, wrapped_token) = mint_next(&state, at, new_pin, context, rng);
-        let mut replacement = Lock::new(state.locks[at].index, state.locks[at].kind, wrap, context.now);
-        replacement.void = Some(self.presented.handle().wrap_id.clone());
+        let replacement = Lock::new(state.locks[at].index, state.locks[at].kind, wrap, context.now);
         state.locks.retain(|lock| !lock.kind.is_pin());
         state.locks.push(replacement);
         // What was guessed in between is told at the next unlock.

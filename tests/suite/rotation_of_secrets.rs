@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use pinlatch::record::{RecordKey, Swap};
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
-use pinlatch::{FullLogin, KeyRing, PepperId, Policy, Sessions};
+use pinlatch::{Event, FullLogin, KeyRing, PepperId, Policy, SessionStore, Sessions, Tenant};
 
 use crate::world::*;
 
@@ -95,6 +96,35 @@ async fn a_server_behind_in_a_rotation_is_unavailable_and_ends_nothing() {
     assert_eq!(ahead.code(&new, PIN).await, "ok");
 }
 
+/// Somebody with access to the database makes rows claim a pepper that nobody has. A session row keeps nobody from
+/// logging in; a subject row does until all of the subject's sessions are ended.
+#[tokio::test]
+async fn rows_that_claim_a_newer_pepper_can_be_mended() {
+    use pinlatch::session::SessionState;
+    let store = Arc::new(MemoryStore::default());
+    let world = World::on(store.clone(), policy(), key_ring(1), "");
+    let forge = |key: RecordKey| {
+        let store = store.clone();
+        async move {
+            let mut record = store.load(&key).await.unwrap().unwrap();
+            record.body[..4].fill(0xFF);
+            assert_eq!(store.replace_if(record.revision, &record).await.unwrap(), Swap::Replaced);
+        }
+    };
+    forge(SessionState::record_key(world.login("alice").await.session_id)).await;
+    world.events.take();
+    let wrapped = world.wrapped().await;
+    assert!(world.events.take().iter().any(|event| matches!(event, Event::RecordRefused { .. })));
+    assert_eq!(world.code(&wrapped, PIN).await, "ok");
+    assert_eq!(world.sessions.sessions_of(&subject("alice")).await.unwrap_err().code(), "unavailable");
+
+    forge(key_ring(1).keys(&Tenant::default()).subject_record(&subject("alice"))).await;
+    let login = world.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(PIN)).await;
+    assert_eq!(login.unwrap_err().code(), "unavailable");
+    world.sessions.revoke_all(&subject("alice")).await.unwrap();
+    assert_eq!(world.code(&world.wrapped().await, PIN).await, "ok");
+}
+
 /// A policy made longer does not let a session outlive the record that can end it.
 #[tokio::test]
 async fn no_session_outlives_its_subjects_record() {
@@ -103,7 +133,8 @@ async fn no_session_outlives_its_subjects_record() {
     let short = fast().absolute_lifetime(day * 2).build().unwrap();
     let wrapped = World::on(store.clone(), short, key_ring(1), "").wrapped().await;
     let world = World::on(store, policy(), key_ring(1), "");
-    world.clock.advance(day * 4 - std::time::Duration::from_secs(1));
+    let skew = std::time::Duration::from_secs(300);
+    world.clock.advance(day * 4 + skew - std::time::Duration::from_secs(1));
     assert_eq!(world.code(&wrapped, WRONG).await, "wrong_pin");
     world.clock.advance(std::time::Duration::from_secs(1));
     assert_eq!(world.code(&wrapped, PIN).await, "session_ended");

@@ -82,6 +82,36 @@ async fn a_login_on_a_server_with_a_slow_clock_does_not_end_itself() {
     assert_eq!(slow_clock.ids("alice").await.len(), 2);
 }
 
+/// A server whose clock was a year ahead has filled the limit. Its sessions are the first to end.
+#[tokio::test]
+async fn sessions_from_the_future_do_not_keep_new_ones_out() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let server = || World::on(store.clone(), fast().max_sessions(2).build().unwrap(), key_ring(1), "");
+    let (ahead, right) = (server(), server());
+    ahead.clock.advance(Duration::from_secs(86_400 * 365));
+    for _ in 0..2 {
+        let _ = ahead.login("alice").await;
+    }
+    let (one, two) = (right.wrapped().await, right.wrapped().await);
+    assert_eq!((right.code(&one, PIN).await, right.code(&two, PIN).await), ("ok", "ok"));
+}
+
+/// Another server ends the new session between its storing and its answer: no dead session is handed out.
+#[tokio::test]
+async fn a_session_that_others_ended_meanwhile_is_not_handed_out() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let world = World::on(store.clone(), fast().max_sessions(1).build().unwrap(), key_ring(1), "");
+    let other = World::on(store, policy(), key_ring(1), "");
+    let first = world.login("alice").await;
+    // A login reads the subject, the list, and when its session is stored, the list again.
+    let sessions = other.sessions.clone();
+    world.store.before_read(2, async move {
+        sessions.revoke_others(&subject("alice"), first.session_id).await.unwrap();
+    });
+    let login = world.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(PIN)).await;
+    assert_eq!(login.unwrap_err().code(), "busy");
+}
+
 /// Revoked while waiting for a turn: the PIN is not evaluated any more. The one who has the turn leaves the session's
 /// record as it was, so no swap notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -86,7 +86,9 @@ fn files_of_others_are_refused_and_left_alone() {
 
     let foreign = directory.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
+    let bytes = std::fs::read(&foreign).unwrap();
     assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
+    assert_eq!(std::fs::read(&foreign).unwrap(), bytes);
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
     assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
 

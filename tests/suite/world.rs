@@ -102,7 +102,14 @@ pub(crate) struct Probe {
     inner: Arc<dyn SessionStore>,
     pub(crate) calls: AtomicU64,
     fault: Mutex<Fault>,
-    meanwhile: Mutex<Option<(u32, Meanwhile)>>,
+    meanwhile: Mutex<Option<(Call, u32, Meanwhile)>>,
+}
+
+/// Which calls are counted until somebody else acts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Read,
+    Write,
 }
 
 /// What somebody else does while a request is on its way.
@@ -123,17 +130,31 @@ impl Probe {
 
     /// Lets somebody else act just before the write after `writes` more.
     pub(crate) fn before_write(&self, writes: u32, act: impl Future<Output = ()> + Send + 'static) {
-        *self.meanwhile.lock().unwrap() = Some((writes, Box::pin(act)));
+        *self.meanwhile.lock().unwrap() = Some((Call::Write, writes, Box::pin(act)));
     }
 
-    fn due(&self) -> Option<Meanwhile> {
-        let mut meanwhile = self.meanwhile.lock().unwrap();
-        match meanwhile.take()? {
-            (0, act) => Some(act),
-            (writes, act) => {
-                *meanwhile = Some((writes - 1, act));
-                None
+    /// Lets somebody else act just before the read after `reads` more.
+    pub(crate) fn before_read(&self, reads: u32, act: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some((Call::Read, reads, Box::pin(act)));
+    }
+
+    async fn let_others(&self, call: Call) {
+        let due = {
+            let mut meanwhile = self.meanwhile.lock().unwrap();
+            match meanwhile.take() {
+                Some((counted, 0, act)) if counted == call => Some(act),
+                Some((counted, left, act)) if counted == call => {
+                    *meanwhile = Some((counted, left - 1, act));
+                    None
+                }
+                other => {
+                    *meanwhile = other;
+                    None
+                }
             }
+        };
+        if let Some(act) = due {
+            act.await;
         }
     }
 
@@ -157,9 +178,7 @@ impl Probe {
     }
 
     async fn through<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        if let Some(act) = self.due() {
-            act.await;
-        }
+        self.let_others(Call::Write).await;
         let lose = self.write()?;
         // One more point at which a request can be cancelled or overtaken.
         tokio::task::yield_now().await;
@@ -175,6 +194,7 @@ impl SessionStore for Probe {
 
     fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>> {
         Box::pin(async move {
+            self.let_others(Call::Read).await;
             self.read()?;
             tokio::task::yield_now().await;
             self.inner.load(key).await
@@ -191,6 +211,7 @@ impl SessionStore for Probe {
 
     fn list<'a>(&'a self, owner: &'a OwnerKey, kind: RecordKind, page: Page) -> StoreFuture<'a, Vec<Record>> {
         Box::pin(async move {
+            self.let_others(Call::Read).await;
             self.read()?;
             self.inner.list(owner, kind, page).await
         })

@@ -67,6 +67,8 @@ pub(super) fn open_connection(path: &Path) -> Result<Connection, SqliteStoreErro
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Another application's file is left as it is. Looked at in one transaction, as another process may be creating it.
+    check_owner(&*connection.transaction()?)?;
     let mode = switch_to_wal(&connection)?;
     if mode != "wal" {
         return Err(SqliteStoreError::NotWal { found: mode });
@@ -80,11 +82,13 @@ pub(super) fn open_connection(path: &Path) -> Result<Connection, SqliteStoreErro
     Ok(connection)
 }
 
-/// The busy timeout does not cover this switch, and several processes may be at it.
+/// SQLite waits for other connections in some cases of this switch and fails at once in others, so the waiting is done
+/// here.
 fn switch_to_wal(connection: &Connection) -> Result<String, SqliteStoreError> {
     const PAUSE: Duration = Duration::from_millis(20);
+    connection.busy_timeout(Duration::ZERO)?;
     let mut waited = Duration::ZERO;
-    loop {
+    let mode = loop {
         match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
             Err(rusqlite::Error::SqliteFailure(failure, _))
                 if failure.code == ErrorCode::DatabaseBusy && waited < BUSY_TIMEOUT =>
@@ -92,9 +96,11 @@ fn switch_to_wal(connection: &Connection) -> Result<String, SqliteStoreError> {
                 std::thread::sleep(PAUSE);
                 waited += PAUSE;
             }
-            result => return Ok(result?),
+            result => break result?,
         }
-    }
+    };
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(mode)
 }
 
 /// SQLite gives its log the permissions of the file, so it is enough to create that for its owner only.
@@ -106,20 +112,24 @@ fn create_private(path: &Path) -> Result<(), SqliteStoreError> {
     options.open(path).map(drop).map_err(|error| SqliteStoreError::Open(error.into()))
 }
 
+/// Whether the file has the table (`true`) or is empty (`false`).
+fn check_owner(connection: &Connection) -> Result<bool, SqliteStoreError> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let (found, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
+    match (application, found, number("SELECT count(*) FROM sqlite_schema")?) {
+        (APPLICATION_ID, VERSION, _) => Ok(true),
+        (0, 0, 0) => Ok(false),
+        (APPLICATION_ID, ..) => Err(SqliteStoreError::WrongSchema { found }),
+        _ => Err(SqliteStoreError::NotOurs),
+    }
+}
+
 fn create_schema(connection: &mut Connection) -> Result<(), SqliteStoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let (found, application) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    match (application, found, tables) {
-        (APPLICATION_ID, VERSION, _) => {}
-        (0, 0, 0) => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        (APPLICATION_ID, ..) => return Err(SqliteStoreError::WrongSchema { found }),
-        _ => return Err(SqliteStoreError::NotOurs),
+    if !check_owner(&transaction)? {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()?;
     Ok(())
