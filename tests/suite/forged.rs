@@ -145,8 +145,11 @@ async fn a_wrap_of_one_session_does_not_open_another() {
     let world = World::new();
     let (alice, bob) = (world.login("alice").await, world.login("bob").await);
     let (alice, bob) = (decode(alice.wrapped_token.as_str()), decode(bob.wrapped_token.as_str()));
-    // Every cut behind what all wraps of a pepper have in common.
-    for cut in 8..alice.len() {
-        assert_free(&world, &encode(&[&alice[..cut], &bob[cut..]].concat())).await;
+    for cut in 1..alice.len() {
+        let spliced = [&alice[..cut], &bob[cut..]].concat();
+        // What both have in common at either end makes one of them whole again.
+        if spliced != alice && spliced != bob {
+            assert_free(&world, &encode(&spliced)).await;
+        }
     }
 }
