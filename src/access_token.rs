@@ -141,7 +141,7 @@ struct Claims<'a> {
 /// ```compile_fail
 /// // There is no other way to it than `AccessTokens::verify`.
 /// let access = pinlatch::access_token::VerifiedAccess {
-///     subject: todo!(), session_id: todo!(), token_id: todo!(), issued_at: todo!(), expires_at: todo!(),
+///     subject: unreachable!(), session_id: unreachable!(), token_id: unreachable!(), issued_at: unreachable!(), expires_at: unreachable!(),
 /// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,7 +52,7 @@ impl Window {
 /// ```compile_fail
 /// // There is no other way to it than `authorize`.
 /// let grant = pinlatch::authorize::Grant {
-///     subject: todo!(), session_id: todo!(), issued_at: todo!(), expires_at: todo!(),
+///     subject: unreachable!(), session_id: unreachable!(), issued_at: unreachable!(), expires_at: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]

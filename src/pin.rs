@@ -91,7 +91,7 @@ impl WeakPin {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `NewPin::accept`.
-/// let pin = pinlatch::pin::NewPin { pin: todo!() };
+/// let pin = pinlatch::pin::NewPin { pin: unreachable!() };
 /// ```
 #[derive(Clone, Debug)]
 pub struct NewPin {

@@ -74,7 +74,7 @@ impl core::fmt::Debug for Record {
 }
 
 impl Record {
-    /// The most bytes a body may have: 16 KiB, ten times what pinlatch writes.
+    /// The most bytes a body may have: 16 KiB, more than ten times the largest that pinlatch writes.
     pub const MAX_BODY: usize = 16 * 1024;
 }
 

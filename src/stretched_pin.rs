@@ -14,7 +14,7 @@ use crate::token::LockSalt;
 /// ```compile_fail
 /// // The KDF does not run for a PIN that merely came in.
 /// let pin = pinlatch::Pin::new("739216").unwrap();
-/// let task = pinlatch::stretched_pin::StretchTask { pin, salt: todo!(), params: Default::default() };
+/// let task = pinlatch::stretched_pin::StretchTask { pin, salt: unreachable!(), params: Default::default() };
 /// ```
 #[must_use = "nothing was computed yet"]
 pub struct StretchTask {

@@ -151,7 +151,7 @@ impl<'a> Admitted<'a> {
 /// ```compile_fail
 /// // There is no other way to it than a stored charge.
 /// let attempt = pinlatch::unlock::ChargedAttempt {
-///     presented: todo!(), subject: todo!(), digest: todo!(), charge: todo!(), ends_session: todo!(),
+///     presented: unreachable!(), subject: unreachable!(), digest: unreachable!(), charge: unreachable!(), ends_session: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
@@ -217,7 +217,7 @@ impl<'a> ChargedAttempt<'a> {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `ChargedAttempt::judge`.
-/// let proven = pinlatch::unlock::ProvenPin { presented: todo!(), charge: todo!(), pin: todo!() };
+/// let proven = pinlatch::unlock::ProvenPin { presented: unreachable!(), charge: unreachable!(), pin: unreachable!() };
 /// ```
 #[derive(Debug)]
 pub struct ProvenPin<'a> {

@@ -144,7 +144,7 @@ fn encode_params(params: KdfParams) -> [u8; PARAMS_LEN] {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `PresentedWrap::open`.
-/// let presented = pinlatch::wrap::PresentedWrap { handle: todo!(), params: todo!(), salt: todo!(), masked: todo!() };
+/// let presented = pinlatch::wrap::PresentedWrap { handle: unreachable!(), params: unreachable!(), salt: unreachable!(), masked: unreachable!() };
 /// ```
 #[derive(Debug)]
 pub struct PresentedWrap {

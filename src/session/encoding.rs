@@ -151,6 +151,15 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_state_is_far_below_the_limit_of_a_record() {
+        let mut largest = state();
+        largest.subject = Subject::new("s".repeat(Subject::MAX_LEN)).unwrap();
+        largest.label = Some(DeviceLabel::new("l".repeat(DeviceLabel::MAX_LEN)).unwrap());
+        largest.locks = vec![largest.locks[0].clone(); SessionState::MAX_LOCKS];
+        assert!(largest.encode().len() * 10 < crate::record::Record::MAX_BODY);
+    }
+
+    #[test]
     fn other_versions_are_refused() {
         let mut bytes = state().encode();
         bytes[0] = 2;

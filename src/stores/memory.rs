@@ -8,8 +8,6 @@ use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 use crate::time::UnixTime;
 
 /// A bounded store in memory. When it is full it says so; nothing is evicted.
-///
-/// A session takes about 700 bytes.
 #[derive(Debug)]
 pub struct MemoryStore {
     records: Mutex<Records>,
@@ -65,7 +63,7 @@ impl MemoryStore {
 }
 
 impl Default for MemoryStore {
-    /// Room for 100,000 sessions: about 70 MB.
+    /// Room for 100,000 sessions.
     fn default() -> Self {
         Self::with_capacity(100_000)
     }

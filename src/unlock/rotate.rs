@@ -17,8 +17,8 @@ use crate::wrap::WrappedToken;
 /// ```compile_fail
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
-///     session_id: todo!(), subject: todo!(), wrapped_token: todo!(), failed_attempts: todo!(),
-///     session_expires_at: todo!(),
+///     session_id: unreachable!(), subject: unreachable!(), wrapped_token: unreachable!(), failed_attempts: unreachable!(),
+///     session_expires_at: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
