@@ -1,7 +1,8 @@
 //! The short-lived access token: a JWT (RFC 7519) in the profile of RFC 9068, minted and verified strictly (RFC 8725).
 //!
 //! The header of our tokens is one known string. It is recognized, never parsed: there is no algorithm to confuse, no
-//! `kid` to inject, no `crit` to overlook. Every claim is required, none is ignored, none may occur twice.
+//! `kid` to inject, no `crit` to overlook. Every claim is required (`tenant` for all but the default tenant, which must not
+//! have it), none is ignored, none may occur twice.
 
 use core::time::Duration;
 use std::borrow::Cow;

@@ -235,3 +235,37 @@ impl Service {
 const fn os_rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
     rand_core::UnwrapErr(getrandom::SysRng)
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::access_token::AccessTokenKey;
+    use crate::id::Subject;
+    use crate::keyring::{Pepper, PepperId};
+    use crate::stores::MemoryStore;
+
+    #[tokio::test]
+    async fn a_session_and_a_subject_take_no_more_turns_than_theirs() {
+        let secret = |mark: u8| -> Vec<u8> { (0..32).map(|at: u8| at ^ mark).collect() };
+        let key_ring = KeyRing::new(Pepper::new(PepperId(1), secret(0)).unwrap(), secret(64)).unwrap();
+        let key = AccessTokenKey::hs256("k", &secret(128)).unwrap();
+        let access_tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
+        let pool = KdfPool::new(1 << 20, Duration::from_millis(30));
+        let sessions =
+            Sessions::builder(key_ring, MemoryStore::default(), access_tokens).kdf_pool(pool).build().unwrap();
+        let service = &*sessions.0;
+        let owner = |name: &str| service.keys.owner(&Subject::new(name).unwrap());
+        let session = |mark: u8| Some(SessionId::from_bytes([mark; 16]));
+
+        let first = service.turn(session(0), owner("alice"), 8).await.ok().unwrap();
+        assert!(service.turn(session(0), owner("alice"), 8).await.is_err(), "one at a time for a session");
+        let mut others = Vec::new();
+        for mark in 1..4 {
+            others.push(service.turn(session(mark), owner("alice"), 8).await.ok().unwrap());
+        }
+        assert!(service.turn(session(4), owner("alice"), 8).await.is_err(), "four at a time for a subject");
+        assert!(service.turn(session(5), owner("bob"), 8).await.is_ok(), "and others are not kept waiting");
+        drop(first);
+        assert!(service.turn(session(0), owner("alice"), 8).await.is_ok());
+    }
+}

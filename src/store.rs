@@ -57,7 +57,7 @@ pub struct Page {
 /// it expired, and never makes one up.
 ///
 /// Whoever writes one begins with its contract below and ends with `conformance::check_store` (feature `conformance`),
-/// which tries every sentence of it.
+/// which tries it sentence by sentence.
 ///
 /// All methods may fail with [`StoreError::Unavailable`]. A write that was answered is durable: it survives the loss of
 /// the process, and for a database the loss of power.

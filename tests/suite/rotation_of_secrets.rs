@@ -96,6 +96,19 @@ async fn a_server_behind_in_a_rotation_is_unavailable_and_ends_nothing() {
     assert_eq!(ahead.code(&new, PIN).await, "ok");
 }
 
+/// Moving the subject's record is a by-work of an unlock: if the store fails just there, the unlock stands.
+#[tokio::test]
+async fn an_unlock_does_not_depend_on_moving_the_subject() {
+    let store = Arc::new(MemoryStore::default());
+    let old = World::on(store.clone(), policy(), key_ring(1), "").wrapped().await;
+    let during = World::on(store, policy(), rotated(), "");
+    // The charge, the rotation, and then the subject's record.
+    let probe = during.store.clone();
+    during.store.before_write(2, async move { probe.set_fault(Fault::RefuseNextWrite) });
+    let next = during.next(&old).await;
+    assert_eq!(during.code(&next, PIN).await, "ok");
+}
+
 /// Somebody with access to the database makes rows claim a pepper that nobody has. A session row keeps nobody from
 /// logging in; a subject row does until all of the subject's sessions are ended.
 #[tokio::test]

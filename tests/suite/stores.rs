@@ -186,3 +186,30 @@ async fn a_write_that_fails_takes_no_other_with_it() {
     assert_eq!(winners((0..100).map(write)).await, 90);
     assert_eq!(ids(&*store, None, 1000).await.len(), 90);
 }
+
+/// More requests than can wait: the rest is refused at once, and those in the queue are served when the file is free.
+#[tokio::test]
+async fn a_queue_that_is_full_fails_at_once_and_recovers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let key = record(1, 1).key;
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let (mut refused, mut waiting) = (0, Vec::new());
+    for _ in 0..5000 {
+        let mut removal = store.remove(&key);
+        match removal.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(Err(StoreError::Unavailable(_))) => refused += 1,
+            std::task::Poll::Ready(other) => panic!("{other:?}"),
+            std::task::Poll::Pending => waiting.push(removal),
+        }
+    }
+    assert!(refused > 0 && waiting.len() >= 4096, "{refused} refused, {} waiting", waiting.len());
+    other.execute_batch("ROLLBACK").unwrap();
+    for removal in waiting {
+        assert!(!removal.await.unwrap());
+    }
+    insert(&store, &record(1, 1)).await;
+}
