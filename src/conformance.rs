@@ -2,11 +2,13 @@
 //!
 //! ```
 //! # use std::sync::Arc;
+//! # use pinlatch::clock::{ClockPolicy, SystemClock};
 //! # use pinlatch::conformance::check_store;
 //! # use pinlatch::stores::MemoryStore;
 //! # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
 //! let store = Arc::new(MemoryStore::default());
-//! check_store(async || store.clone(), |task| drop(tokio::spawn(task))).await.unwrap();
+//! let now = SystemClock.now();
+//! check_store(async || store.clone(), now, |task| drop(tokio::spawn(task))).await.unwrap();
 //! # });
 //! ```
 //!
@@ -14,6 +16,7 @@
 //! its own, in a store that is empty at first and that nothing else uses, and leaves none behind unless it finds fault.
 //! The store has to be available all the while. Not tested is that a write survives a crash: kill the database for that.
 
+mod breaks;
 mod listing;
 mod purging;
 mod races;
@@ -58,22 +61,25 @@ impl std::error::Error for Violations {}
 
 /// Checks a store against every sentence of its contract.
 ///
-/// `handle` gives handles to the same records, as two processes would have them: two connections to one database, say,
-/// or twice the same `Arc`. `spawn` runs a task in parallel, on the runtime that the store needs.
+/// `handle` gives handles to the same records, as several processes would have them: a connection of its own to one
+/// database, say, or another clone of the same `Arc`. `now` is the time, as some stores drop what expired long ago.
+/// `spawn` runs a task in parallel, on the runtime that the store needs.
 ///
 /// # Errors
 /// [`Violations`], all that were found.
 pub async fn check_store<S: SessionStore + 'static>(
     handle: impl AsyncFn() -> S,
+    now: UnixTime,
     spawn: impl Fn(Task),
 ) -> Result<(), Violations> {
-    let bench = Bench { one: Arc::new(handle().await), other: Arc::new(handle().await), spawn: &spawn };
+    let bench = Bench { one: Arc::new(handle().await), other: Arc::new(handle().await), now, spawn: &spawn };
     let mut violations = Vec::new();
     violations.extend(reading::check(&bench).await);
     violations.extend(writing::check(&bench).await);
     violations.extend(listing::check(&bench).await);
     violations.extend(purging::check(&bench).await);
     violations.extend(races::check(&bench).await);
+    violations.extend(breaks::check(&bench, &handle).await);
     if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }
 }
 
@@ -81,6 +87,7 @@ pub async fn check_store<S: SessionStore + 'static>(
 struct Bench<'a> {
     one: Arc<dyn SessionStore>,
     other: Arc<dyn SessionStore>,
+    now: UnixTime,
     spawn: &'a dyn Fn(Task),
 }
 

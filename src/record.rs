@@ -1,5 +1,7 @@
 //! What a store holds, and what it answers.
 
+use core::time::Duration;
+
 use crate::time::UnixTime;
 
 /// What a record is about. Stored as one byte.
@@ -76,6 +78,10 @@ impl core::fmt::Debug for Record {
 impl Record {
     /// The most bytes a body may have: 16 KiB, more than ten times the largest that pinlatch writes.
     pub const MAX_BODY: usize = 16 * 1024;
+
+    /// A store may drop a record by itself when it expired this long ago by the store's own clock, 10 minutes, and not
+    /// before.
+    pub const LINGER: Duration = Duration::from_secs(600);
 }
 
 /// The revision that follows.

@@ -1,4 +1,31 @@
-//! The promise a store makes.
+//! The promise a store makes, and how to write one that keeps it.
+//!
+//! # Writing a store
+//!
+//! A store is six methods over rows with six columns: `kind` (a byte) and `id` (16 bytes) are the key; `owner` (16
+//! bytes, may be absent) is what rows are listed by; `revision` and `expires_at` are numbers below 2^63; `body` is
+//! opaque. pinlatch decides everything else, so a store that keeps its contract can be as plain as this:
+//!
+//! | method | in SQL |
+//! | --- | --- |
+//! | [`insert_new`](SessionStore::insert_new) | `INSERT … ON CONFLICT DO NOTHING`: one row or none tells which |
+//! | [`load`](SessionStore::load) | `SELECT … WHERE kind = … AND id = …`, from the primary |
+//! | [`replace_if`](SessionStore::replace_if) | `UPDATE … WHERE kind = … AND id = … AND revision = expected`: one row is `Replaced`; none is `Stale` if the row is there, `Missing` if not |
+//! | [`remove`](SessionStore::remove) | `DELETE … WHERE kind = … AND id = …` |
+//! | [`list`](SessionStore::list) | `SELECT … WHERE owner = … AND kind = … AND id > after ORDER BY id LIMIT …` |
+//! | [`purge_expired`](SessionStore::purge_expired) | `DELETE … WHERE expires_at < before`, of at most `limit` rows |
+//!
+//! What goes wrong, in stores that looked right: `replace_if` as a read and then a write; an upsert, which brings
+//! revoked sessions back; a cache or a replica in front of `load`; an answer before the commit; a driver that sends a
+//! write again when its answer got lost; a wait without end.
+//!
+//! A body larger than [`Record::MAX_BODY`] is [`StoreError::Rejected`]. What the driver says goes into
+//! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] as the source. A driver that blocks belongs on a thread of its
+//! own. Each method returns a [`StoreFuture`]: `Box::pin(async move { … })`.
+//!
+//! Then point the suite of the feature `conformance` at it (`pinlatch::conformance::check_store`), on the real database
+//! and several threads. It says which sentence is broken and what it saw instead. It cannot see whether a write survives
+//! a crash, so kill the database under load, too.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -53,14 +80,16 @@ pub struct Page {
     pub limit: u16,
 }
 
-/// A plain, honest box of records. It knows no clock, no policy and no randomness; it never hides a record because
-/// it expired, and never makes one up.
+/// A plain, honest box of records. It knows no policy and no randomness, and needs no clock: it does not hide a record
+/// because it expired, and never makes one up. A database that can drop records by itself may do so
+/// [`Record::LINGER`] after they expired; servers' clocks may differ by as much.
 ///
 /// Whoever writes one begins with its contract below and ends with `conformance::check_store` (feature `conformance`),
 /// which tries it sentence by sentence.
 ///
-/// All methods may fail with [`StoreError::Unavailable`]. A write that was answered is durable: it survives the loss of
-/// the process, and for a database the loss of power.
+/// All methods may fail with [`StoreError::Unavailable`], and do so in bounded time when the database does not answer.
+/// A write that was answered is durable: it survives the loss of the process, and for a database the loss of power. A
+/// future that is dropped, as when a client goes away, has done its work whole or not at all, and spoils no later call.
 pub trait SessionStore: Send + Sync {
     /// Stores a record under a key that is free.
     ///
@@ -69,7 +98,7 @@ pub trait SessionStore: Send + Sync {
     /// attacker could bring a revoked session back or reset a budget.
     fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted>;
 
-    /// Reads the record of a key as the last answered write left it, whatever its expiry.
+    /// Reads the record of a key as the last answered write left it, also one that has expired.
     ///
     /// *Called when* anything is decided. *Must* come from the primary, not from a replica that may lag. *If it were
     /// old,* a revoked session would live on; a budget would not, because writing compares revisions.

@@ -1,11 +1,27 @@
 //! The stores that come with the crate. They know their driver and the record, nothing of the protocol.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod columns;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresStore, PostgresStoreBuilder, PostgresStoreError};
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder, RedisStoreError};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, SqliteStoreError};
+
+#[cfg(any(feature = "memory", feature = "postgres", feature = "redis", feature = "sqlite"))]
+fn check_size(record: &crate::record::Record) -> Result<(), crate::store::StoreError> {
+    let fits = record.body.len() <= crate::record::Record::MAX_BODY;
+    if fits { Ok(()) } else { Err(crate::store::StoreError::Rejected) }
+}

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use pinlatch::UnixTime;
+use pinlatch::clock::{ClockPolicy, SystemClock};
 use pinlatch::conformance::{Violations, check_store};
 use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
 use pinlatch::stores::{MemoryStore, SqliteStore};
 
 async fn check<S: SessionStore + 'static>(handle: impl AsyncFn() -> S) -> Result<(), Violations> {
-    check_store(handle, |task| drop(tokio::spawn(task))).await
+    check_store(handle, SystemClock.now(), |task| drop(tokio::spawn(task))).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -34,11 +35,13 @@ enum Flaw {
     None,
     AcceptsAnySize,
     CutsBodies,
+    ForgetsOnClose,
     ForgetsOwners,
     HandlesAreApart,
     HidesExpired,
     InsertOverwrites,
     InsertRaces,
+    InsertTears,
     ListIgnoresAfter,
     ListIgnoresKind,
     ListIgnoresLimit,
@@ -61,7 +64,20 @@ enum Flaw {
 /// The simplest store there is, with a flaw.
 struct Toy {
     records: Arc<Mutex<BTreeMap<RecordKey, Record>>>,
+    /// What was written through this handle.
+    written: Mutex<Vec<RecordKey>>,
     flaw: Flaw,
+}
+
+impl Drop for Toy {
+    fn drop(&mut self) {
+        if self.flaw == Flaw::ForgetsOnClose {
+            let mut records = self.records.lock().unwrap();
+            for key in self.written.get_mut().unwrap() {
+                records.remove(key);
+            }
+        }
+    }
 }
 
 impl Toy {
@@ -92,6 +108,7 @@ impl Toy {
 
     fn put(&self, record: &Record) {
         let row = self.row(record);
+        self.written.lock().unwrap().push(row.key);
         self.records.lock().unwrap().insert(row.key, row);
     }
 
@@ -112,13 +129,23 @@ impl Toy {
             self.put(record);
             return Ok(Inserted::Created);
         }
-        let mut records = self.records.lock().unwrap();
-        let taken = records.contains_key(&self.key(record.key));
-        if taken && self.flaw != Flaw::InsertOverwrites {
-            return Ok(Inserted::Exists);
-        }
         let row = self.row(record);
-        records.insert(row.key, row);
+        self.written.lock().unwrap().push(row.key);
+        let taken = {
+            let mut records = self.records.lock().unwrap();
+            let taken = records.contains_key(&row.key);
+            if taken && self.flaw != Flaw::InsertOverwrites {
+                return Ok(Inserted::Exists);
+            }
+            let first =
+                if self.flaw == Flaw::InsertTears { Record { body: Vec::new(), ..row.clone() } } else { row.clone() };
+            records.insert(row.key, first);
+            taken
+        };
+        if self.flaw == Flaw::InsertTears {
+            self.meanwhile(&[Flaw::InsertTears]).await;
+            self.records.lock().unwrap().insert(row.key, row);
+        }
         Ok(if taken { Inserted::Exists } else { Inserted::Created })
     }
 
@@ -217,8 +244,7 @@ impl SessionStore for Toy {
 
     fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>> {
         let found = self.get(*key);
-        let visible =
-            found.filter(|record| self.flaw != Flaw::HidesExpired || record.expires_at > UnixTime::from_secs(100));
+        let visible = found.filter(|record| self.flaw != Flaw::HidesExpired || record.expires_at >= SystemClock.now());
         Box::pin(async move { Ok(visible) })
     }
 
@@ -243,7 +269,7 @@ async fn violations(flaw: Flaw) -> Vec<&'static str> {
     let records = Arc::default();
     let handle = async || {
         let records = if flaw == Flaw::HandlesAreApart { Arc::default() } else { Arc::clone(&records) };
-        Toy { records, flaw }
+        Toy { records, written: Mutex::default(), flaw }
     };
     match check(handle).await {
         Ok(()) => Vec::new(),
@@ -258,11 +284,13 @@ async fn every_flaw_is_found() {
     for (flaw, rule) in [
         (Flaw::AcceptsAnySize, "a record larger than the limit is rejected and changes nothing"),
         (Flaw::CutsBodies, "what was stored is loaded byte for byte"),
+        (Flaw::ForgetsOnClose, "what was answered is there for a handle made later"),
         (Flaw::ForgetsOwners, "the bounds of every field are kept"),
         (Flaw::HandlesAreApart, "another handle sees what was answered"),
         (Flaw::HidesExpired, "an expired record is not hidden"),
         (Flaw::InsertOverwrites, "insert_new never overwrites"),
         (Flaw::InsertRaces, "of many insert_new of one key exactly one creates"),
+        (Flaw::InsertTears, "a call that is dropped is done whole or not at all"),
         (Flaw::ListIgnoresAfter, "pages follow each other"),
         (Flaw::ListIgnoresKind, "a listing is of one owner and one kind, in ascending order of id"),
         (Flaw::ListIgnoresLimit, "pages follow each other"),

@@ -1,7 +1,8 @@
+use core::time::Duration;
+
 use super::{Bench, Broken, Checked, Drawer, Violation, expect};
 use crate::record::{Record, Swap};
 use crate::store::StoreError;
-use crate::time::UnixTime;
 
 const DRAWER: Drawer = Drawer(4);
 
@@ -24,13 +25,15 @@ pub(super) async fn check(bench: &Bench<'_>) -> Vec<Violation> {
     .collect()
 }
 
-fn expiring(number: u8) -> Record {
-    Record { expires_at: UnixTime::from_millis(1000 + u64::from(number)), ..DRAWER.record(number, 1) }
+/// These expire soon, one millisecond after the other. The instant is the caller's, so it may as well lie ahead.
+fn expiring(bench: &Bench<'_>, number: u8) -> Record {
+    let expires_at = bench.now.saturating_add(Duration::from_millis(60_000 + u64::from(number)));
+    Record { expires_at, ..DRAWER.record(number, 1) }
 }
 
 async fn fill(bench: &Bench<'_>) -> Result<(), StoreError> {
     for number in 1..=6 {
-        let _ = bench.one.insert_new(&expiring(number)).await?;
+        let _ = bench.one.insert_new(&expiring(bench, number)).await?;
     }
     Ok(())
 }
@@ -47,7 +50,7 @@ async fn remaining(bench: &Bench<'_>) -> Result<Vec<u8>, StoreError> {
 
 async fn boundary(bench: &Bench<'_>) -> Checked {
     fill(bench).await?;
-    let before = expiring(3).expires_at;
+    let before = expiring(bench, 3).expires_at;
     expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 2)?;
     expect("what remains", remaining(bench).await?, vec![3, 4, 5, 6])?;
     expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 0)
@@ -55,7 +58,7 @@ async fn boundary(bench: &Bench<'_>) -> Checked {
 
 async fn limit(bench: &Bench<'_>) -> Checked {
     fill(bench).await?;
-    let before = expiring(6).expires_at;
+    let before = expiring(bench, 6).expires_at;
     expect("the number of purged records", bench.one.purge_expired(before, 2).await?, 2)?;
     expect("the number of what remains", remaining(bench).await?.len(), 4)?;
     expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 3)?;
@@ -64,11 +67,12 @@ async fn limit(bench: &Bench<'_>) -> Checked {
 
 /// Records are purged and given a longer life at the same moment. Each is either gone before, or there for good.
 async fn replaced(bench: &Bench<'_>) -> Checked {
+    let all_expired = expiring(bench, 100).expires_at;
     for _round in 0..10 {
         fill(bench).await?;
         let outcomes = bench.in_parallel(8, |number, store| async move {
             if number < 2 {
-                store.purge_expired(UnixTime::from_secs(2), 100).await?;
+                store.purge_expired(all_expired, 100).await?;
                 return Ok(None);
             }
             let number = u8::try_from(number).unwrap_or_default() - 1;

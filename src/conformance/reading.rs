@@ -38,8 +38,9 @@ async fn bounds(bench: &Bench<'_>) -> Checked {
         round_trip(bench, &Record { revision, ..plain.clone() }).await?;
     }
     // The far end is the year 9999, where some databases' dates end.
-    for millis in [0, 1, 999, 253_402_300_799_999] {
-        round_trip(bench, &Record { expires_at: UnixTime::from_millis(millis), ..plain.clone() }).await?;
+    let far = UnixTime::from_millis(253_402_300_799_999);
+    for expires_at in [bench.now, bench.now.saturating_add(core::time::Duration::from_millis(1)), far] {
+        round_trip(bench, &Record { expires_at, ..plain.clone() }).await?;
     }
     for id in [[0; 16], [0xFF; 16]] {
         let key = RecordKey { kind: RecordKind::Session, id };
@@ -65,7 +66,8 @@ async fn kinds_apart(bench: &Bench<'_>) -> Checked {
 }
 
 async fn expired_not_hidden(bench: &Bench<'_>) -> Checked {
-    let expired = Record { expires_at: UnixTime::from_secs(1), ..DRAWER.record(3, 1) };
+    let expires_at = bench.now.saturating_sub(core::time::Duration::from_secs(60));
+    let expired = Record { expires_at, ..DRAWER.record(3, 1) };
     expect("inserting", bench.one.insert_new(&expired).await?, Inserted::Created)?;
     expect("inserting over it", bench.one.insert_new(&expired).await?, Inserted::Exists)?;
     expect("an expired record", bench.one.load(&expired.key).await?, Some(expired))

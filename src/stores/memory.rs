@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::check_size;
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 use crate::time::UnixTime;
@@ -67,10 +68,6 @@ impl Default for MemoryStore {
     fn default() -> Self {
         Self::with_capacity(100_000)
     }
-}
-
-const fn check_size(record: &Record) -> Result<(), StoreError> {
-    if record.body.len() <= Record::MAX_BODY { Ok(()) } else { Err(StoreError::Rejected) }
 }
 
 impl Records {

@@ -14,8 +14,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub use self::schema::SqliteStoreError;
 use self::schema::open_connection;
 use self::worker::{Reader, Writer};
+use super::columns::{Columns, instant_column, revision_column};
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
-use crate::store::{Page, SessionStore, StoreError, StoreFuture};
+use crate::store::{Page, SessionStore, StoreFuture};
 use crate::time::UnixTime;
 
 /// A store in a file. Clones share it.
@@ -47,8 +48,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     fn insert_new<'a>(&'a self, record: &'a Record) -> StoreFuture<'a, Inserted> {
         Box::pin(async move {
-            let row = RowValues::of(record)?;
-            self.writer.run(move |connection| insert(connection, &row)).await
+            let (columns, record) = (Columns::of(record)?, record.clone());
+            self.writer.run(move |connection| insert(connection, &record, columns)).await
         })
     }
 
@@ -59,10 +60,8 @@ impl SessionStore for SqliteStore {
 
     fn replace_if<'a>(&'a self, expected: u64, record: &'a Record) -> StoreFuture<'a, Swap> {
         Box::pin(async move {
-            let row = RowValues::of(record)?;
-            // A revision beyond the column's range is in no row.
-            let expected = i64::try_from(expected).unwrap_or(-1);
-            self.writer.run(move |connection| replace(connection, expected, &row)).await
+            let (columns, record, expected) = (Columns::of(record)?, record.clone(), revision_column(expected));
+            self.writer.run(move |connection| replace(connection, expected, &record, columns)).await
         })
     }
 
@@ -85,7 +84,7 @@ impl SessionStore for SqliteStore {
 
     fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64> {
         Box::pin(async move {
-            let before = i64::try_from(before.as_millis()).unwrap_or(i64::MAX);
+            let before = instant_column(before);
             let purged = self.writer.run(move |connection| {
                 connection
                     .prepare_cached(
@@ -99,51 +98,37 @@ impl SessionStore for SqliteStore {
     }
 }
 
-/// A record with its numbers as SQLite keeps them.
-struct RowValues {
-    key: RecordKey,
-    owner: Option<[u8; 16]>,
-    revision: i64,
-    expires_at: i64,
-    body: Vec<u8>,
-}
-
-impl RowValues {
-    fn of(record: &Record) -> Result<Self, StoreError> {
-        let revision = i64::try_from(record.revision).map_err(|_| StoreError::Rejected)?;
-        let expires_at = i64::try_from(record.expires_at.as_millis()).map_err(|_| StoreError::Rejected)?;
-        if record.body.len() > Record::MAX_BODY {
-            return Err(StoreError::Rejected);
-        }
-        let owner = record.owner.map(|owner| owner.0);
-        Ok(Self { key: record.key, owner, revision, expires_at, body: record.body.clone() })
-    }
-}
-
-fn insert(connection: &Connection, row: &RowValues) -> rusqlite::Result<Inserted> {
+fn insert(connection: &Connection, record: &Record, columns: Columns) -> rusqlite::Result<Inserted> {
     let inserted = connection
         .prepare_cached(
             "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, id) DO NOTHING",
         )?
-        .execute(params![row.key.kind.as_u8(), row.key.id, row.owner, row.revision, row.expires_at, row.body])?;
+        .execute(params![
+            record.key.kind.as_u8(),
+            record.key.id,
+            columns.owner,
+            columns.revision,
+            columns.expires_at,
+            record.body
+        ])?;
     Ok(if inserted == 1 { Inserted::Created } else { Inserted::Exists })
 }
 
-fn replace(connection: &Connection, expected: i64, row: &RowValues) -> rusqlite::Result<Swap> {
-    let kind = row.key.kind.as_u8();
+fn replace(connection: &Connection, expected: i64, record: &Record, columns: Columns) -> rusqlite::Result<Swap> {
+    let (kind, id) = (record.key.kind.as_u8(), record.key.id);
     let updated = connection
         .prepare_cached(
             "UPDATE pinlatch_record SET owner = ?3, revision = ?4, expires_at = ?5, body = ?6
              WHERE kind = ?1 AND id = ?2 AND revision = ?7",
         )?
-        .execute(params![kind, row.key.id, row.owner, row.revision, row.expires_at, row.body, expected])?;
+        .execute(params![kind, id, columns.owner, columns.revision, columns.expires_at, record.body, expected])?;
     if updated == 1 {
         return Ok(Swap::Replaced);
     }
     let exists = connection
         .prepare_cached("SELECT 1 FROM pinlatch_record WHERE kind = ?1 AND id = ?2")?
-        .exists(params![kind, row.key.id])?;
+        .exists(params![kind, id])?;
     Ok(if exists { Swap::Stale } else { Swap::Missing })
 }
 
@@ -166,16 +151,7 @@ fn list(connection: &Connection, owner: OwnerKey, kind: RecordKind, page: Page) 
 }
 
 fn read(kind: RecordKind, row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
-        key: RecordKey { kind, id: row.get(0)? },
-        owner: row.get::<_, Option<[u8; 16]>>(1)?.map(OwnerKey),
-        revision: unsigned(row, 2)?,
-        expires_at: UnixTime::from_millis(unsigned(row, 3)?),
-        body: row.get(4)?,
-    })
-}
-
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let value: i64 = row.get(column)?;
-    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+    let columns = Columns { owner: row.get(1)?, revision: row.get(2)?, expires_at: row.get(3)? };
+    let key = RecordKey { kind, id: row.get(0)? };
+    columns.into_record(key, row.get(4)?).ok_or(rusqlite::Error::IntegralValueOutOfRange(2, columns.revision))
 }

@@ -1,0 +1,74 @@
+//! The service that the tests and their client processes run on a store.
+#![allow(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pinlatch::attempts::AttemptSchedule;
+use pinlatch::store::SessionStore;
+use pinlatch::stores::{PostgresStore, RedisStore};
+use pinlatch::stretch::KdfParams;
+use pinlatch::{
+    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, Sessions,
+    Subject,
+};
+
+/// The right PIN.
+pub const PIN: &str = "739216";
+/// A wrong one.
+pub const WRONG: &str = "739217";
+/// The guesses that the tests' policy grants to a wrapped token.
+pub const GUESSES: u64 = 10;
+
+/// A service with fixed secrets, a fast KDF, and ten guesses without waits.
+#[must_use]
+pub fn sessions(store: Arc<dyn SessionStore>, kdf: &KdfPool) -> Sessions {
+    let secret = |mark: u8| [mark; 32].map(|byte| byte.wrapping_mul(7)).to_vec();
+    let distinct = |mark: u8| secret(mark).iter().zip(0..).map(|(byte, at)| byte ^ at).collect::<Vec<u8>>();
+    let key_ring = KeyRing::new(Pepper::new(PepperId(1), distinct(1)).unwrap(), distinct(2)).unwrap();
+    let key = AccessTokenKey::hs256("test", &distinct(3)).unwrap();
+    let access_tokens = AccessTokens::new(key, "https://id.example", "https://api.example", "app").unwrap();
+    let no_waits = AttemptSchedule::new([Duration::ZERO; GUESSES as usize - 1]).unwrap();
+    let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).attempts(no_waits).build().unwrap();
+    Sessions::builder(key_ring, store, access_tokens).policy(policy).kdf_pool(kdf.clone()).build().unwrap()
+}
+
+/// A pool with room for everybody.
+#[must_use]
+pub fn pool() -> KdfPool {
+    KdfPool::new(1024 * 1024, Duration::from_secs(60))
+}
+
+/// Connects to the store of a URL.
+pub async fn connect(url: &str) -> Arc<dyn SessionStore> {
+    if url.starts_with("redis") {
+        Arc::new(RedisStore::builder(url).timeout(Duration::from_secs(60)).connect().await.unwrap())
+    } else {
+        Arc::new(PostgresStore::builder(url).timeout(Duration::from_secs(60)).connect().await.unwrap())
+    }
+}
+
+/// A PIN.
+#[must_use]
+pub fn pin(text: &str) -> Pin {
+    Pin::new(text).unwrap()
+}
+
+/// A subject.
+#[must_use]
+pub fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
+}
+
+/// Logs in with the right PIN.
+pub async fn login(sessions: &Sessions, name: &str) -> LoggedIn {
+    sessions.login(FullLogin::vouched_by_host(subject(name)), pin(PIN)).await.unwrap()
+}
+
+/// Opens with a PIN and returns the error's code, or "ok".
+pub async fn unlock(sessions: &Sessions, wrapped: &str, with: &str) -> &'static str {
+    match sessions.unlock(wrapped, &pin(with)).await {
+        Ok(_) => "ok",
+        Err(error) => error.code(),
+    }
+}

@@ -1,0 +1,75 @@
+//! One of several processes on a store. It reads a command per line and answers each with a line.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "this is how it answers")]
+
+use pinlatch::{KdfPool, Sessions};
+use pinlatch_store_tests::{connect, login, pin, pool, sessions, subject, unlock};
+
+/// Services beside each other, as a service lets one request of a session in at a time.
+const SERVICES: usize = 16;
+
+struct Client {
+    services: Vec<Sessions>,
+    kdf: KdfPool,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let store = connect(&std::env::args().nth(1).unwrap()).await;
+    let kdf = pool();
+    let services = (0..SERVICES).map(|_| sessions(store.clone(), &kdf)).collect();
+    let client = Client { services, kdf };
+    println!("ready");
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        println!("{}", client.answer(&words).await);
+    }
+}
+
+impl Client {
+    async fn answer(&self, words: &[&str]) -> String {
+        let sessions = &self.services[0];
+        match words {
+            ["login", name] => {
+                let issued = login(sessions, name).await;
+                format!("{} {}", issued.session_id, issued.wrapped_token.as_str())
+            }
+            ["unlock", wrapped, with] => match sessions.unlock(wrapped, &pin(with)).await {
+                Ok(opened) => format!("ok {} {}", opened.wrapped_token.as_str(), opened.access_token.as_str()),
+                Err(error) => error.code().to_owned(),
+            },
+            ["verify_live", access_token] => match sessions.verify_live(access_token).await {
+                Ok(_) => "ok".to_owned(),
+                Err(error) => error.code().to_owned(),
+            },
+            ["revoke", name, id] => sessions.revoke(&subject(name), id.parse().unwrap()).await.unwrap().to_string(),
+            ["revoke_all", name] => {
+                sessions.revoke_all(&subject(name)).await.unwrap();
+                "done".to_owned()
+            }
+            ["guess", wrapped, count] => self.guess(wrapped, count.parse().unwrap()).await,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Guesses all at once. Returns the evaluations of the KDF, and how many heard that guesses are left.
+    async fn guess(&self, wrapped: &str, count: usize) -> String {
+        let before = self.kdf.evaluations();
+        let guesses: Vec<_> = (0..count)
+            .map(|guess| {
+                let (sessions, wrapped) = (self.services[guess % SERVICES].clone(), wrapped.to_owned());
+                tokio::spawn(async move { unlock(&sessions, &wrapped, &format!("{:06}", 100_000 + guess)).await })
+            })
+            .collect();
+        let mut wrong = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                "wrong_pin" => wrong += 1,
+                "locked_out" => {}
+                other => panic!("{other}"),
+            }
+        }
+        format!("{} {wrong}", self.kdf.evaluations() - before)
+    }
+}

@@ -1,0 +1,112 @@
+//! Several processes on one store.
+
+use pinlatch_store_tests::{GUESSES, PIN, WRONG};
+
+use crate::client::{Client, Server};
+
+const PROCESSES: usize = 4;
+const GUESSES_EACH: usize = 2500;
+const ROUNDS: usize = 50;
+
+/// Ten thousand guesses on one wrapped token, from four processes with sixteen services each: exactly ten evaluations,
+/// in every round.
+fn race(server: &Server) {
+    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
+    for round in 0..ROUNDS {
+        let wrapped = clients[0].ask("login alice").pop().unwrap();
+        for client in &mut clients {
+            client.tell(&format!("guess {wrapped} {GUESSES_EACH}"));
+        }
+        let (mut evaluations, mut wrong) = (0, 0);
+        for client in &mut clients {
+            let counted: Vec<u64> = client.answer().iter().map(|word| word.parse().unwrap()).collect();
+            evaluations += counted[0];
+            wrong += counted[1];
+        }
+        assert_eq!((evaluations, wrong), (GUESSES, GUESSES - 1), "round {round}");
+        assert_eq!(clients[1].ask(&format!("unlock {wrapped} {PIN}")), ["locked_out"], "round {round}");
+    }
+}
+
+#[test]
+fn ten_thousand_guesses_get_ten_evaluations_over_postgres() {
+    race(&Server::postgres());
+}
+
+#[test]
+fn ten_thousand_guesses_get_ten_evaluations_over_redis() {
+    race(&Server::redis());
+}
+
+/// What one process revokes is over for the other with its next call.
+fn revoking(server: &Server) {
+    let (mut here, mut there) = (Client::start(&server.url()), Client::start(&server.url()));
+    for _ in 0..20 {
+        let issued = here.ask("login alice");
+        let opened = here.ask(&format!("unlock {} {PIN}", issued[1]));
+        let other = here.ask("login alice")[1].clone();
+        assert_eq!(there.ask(&format!("verify_live {}", opened[2])), ["ok"]);
+
+        assert_eq!(there.ask(&format!("revoke alice {}", issued[0])), ["true"]);
+        assert_eq!(here.ask(&format!("verify_live {}", opened[2])), ["invalid_token"]);
+        assert_eq!(here.ask(&format!("unlock {} {PIN}", opened[1])), ["session_ended"]);
+        assert_eq!(here.ask(&format!("unlock {} {WRONG}", issued[1])), ["session_ended"]);
+
+        assert_eq!(there.ask("revoke_all alice"), ["done"]);
+        assert_eq!(here.ask(&format!("unlock {other} {PIN}")), ["session_ended"]);
+    }
+}
+
+#[test]
+fn revoking_is_seen_by_the_other_process_at_once_over_postgres() {
+    revoking(&Server::postgres());
+}
+
+#[test]
+fn revoking_is_seen_by_the_other_process_at_once_over_redis() {
+    revoking(&Server::redis());
+}
+
+/// One process unlocks without end, the other revokes meanwhile. Nothing opens the session again, whichever answers
+/// were still on their way.
+fn no_return(server: &Server) {
+    let (mut here, mut there) = (Client::start(&server.url()), Client::start(&server.url()));
+    for round in 0..100 {
+        let issued = here.ask("login alice");
+        let mut wraps = vec![issued[1].clone()];
+        let revoke = if round % 2 == 0 { format!("revoke alice {}", issued[0]) } else { "revoke_all alice".to_owned() };
+        // The revocation falls anywhere into the unlocks that follow each other.
+        let mut revoking = false;
+        let ended = loop {
+            let presented = wraps.last().unwrap().clone();
+            here.tell(&format!("unlock {presented} {PIN}"));
+            if wraps.len() == 2 + round % 3 && !revoking {
+                there.tell(&revoke);
+                revoking = true;
+            }
+            let mut opened = here.answer();
+            if opened[0] != "ok" {
+                break opened;
+            }
+            opened.truncate(2);
+            wraps.extend(opened.pop());
+        };
+        assert_eq!(ended, ["session_ended"]);
+        there.answer();
+        for wrapped in wraps.iter().rev().take(3) {
+            for client in [&mut here, &mut there] {
+                assert_eq!(client.ask(&format!("unlock {wrapped} {PIN}")), ["session_ended"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revoked_session_does_not_come_back_over_postgres() {
+    no_return(&Server::postgres());
+}
+
+#[test]
+fn a_revoked_session_does_not_come_back_over_redis() {
+    no_return(&Server::redis());
+}
