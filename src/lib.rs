@@ -63,8 +63,9 @@
 //!
 //! - `service` (default): [`Sessions`] and the KDF pool. Runs under any executor.
 //! - `memory` (default): [`stores::MemoryStore`].
-//! - `sqlite`: `stores::SqliteStore`.
-//! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one.
+//! - `sqlite`: `stores::SqliteStore`, for one machine.
+//! - `postgres`: `stores::PostgresStore`, and `redis`: `stores::RedisStore`, for many. They need a tokio runtime.
+//! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one; [`store`] says how.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!
 //! # Choosing numbers
@@ -119,7 +120,7 @@ pub mod stores;
 #[cfg(test)]
 mod testing;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "memory", feature = "postgres", feature = "redis", feature = "service"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -51,15 +51,23 @@ impl MemoryStore {
     fn replace(&self, expected: u64, record: &Record) -> Result<Swap, StoreError> {
         check_size(record)?;
         let mut records = self.lock();
-        match records.by_key.get(&record.key) {
-            None => Ok(Swap::Missing),
-            Some(present) if present.revision != expected => Ok(Swap::Stale),
-            Some(_) => {
-                records.take(&record.key);
-                records.add(record.clone());
-                Ok(Swap::Replaced)
-            }
+        let Records { by_key, by_owner, by_expiry, .. } = &mut *records;
+        let Some(present) = by_key.get_mut(&record.key) else { return Ok(Swap::Missing) };
+        if present.revision != expected {
+            return Ok(Swap::Stale);
         }
+        if present.owner != record.owner {
+            present.owner.map(|owner| by_owner.remove(&(owner, record.key)));
+            record.owner.map(|owner| by_owner.insert((owner, record.key)));
+        }
+        if present.expires_at != record.expires_at {
+            by_expiry.remove(&(present.expires_at, record.key));
+            by_expiry.insert((record.expires_at, record.key));
+        }
+        let Record { key: _, owner, revision, expires_at, body } = present;
+        (*owner, *revision, *expires_at) = (record.owner, record.revision, record.expires_at);
+        body.clone_from(&record.body);
+        Ok(Swap::Replaced)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `STORE`, `TTL`.
+//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `TTL`.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -7,19 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::store::SessionStore;
-use pinlatch::stores::{MemoryStore, SqliteStore};
+use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
 
 /// The settings of the server.
 pub(crate) struct Config {
     pub(crate) addr: SocketAddr,
     store: StoreUrl,
+    secrets: Option<PathBuf>,
     ttl: Duration,
 }
+
+const STORES: &str = "sqlite://PATH, postgres://…, redis://… or memory:";
 
 enum StoreUrl {
     Memory,
     Sqlite(PathBuf),
+    Postgres(String),
+    Redis(String),
 }
 
 /// A variable that cannot be used.
@@ -45,20 +50,23 @@ impl Config {
     pub(crate) fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             addr: variable("ADDR", "127.0.0.1:3000", "an address and port", |text| text.parse().ok())?,
-            store: variable("STORE", "sqlite://pinlatch-demo.db", "sqlite://PATH or memory:", StoreUrl::parse)?,
+            store: variable("STORE", "sqlite://pinlatch-demo.db", STORES, StoreUrl::parse)?,
+            secrets: std::env::var_os("SECRETS").map(PathBuf::from),
             ttl: variable("TTL", "900", "10 to 3600 seconds", |text| text.parse().ok().map(Duration::from_secs))?,
         })
     }
 
     /// The service. A host does this with its own configuration, and keeps its secrets in a vault.
-    pub(crate) fn sessions(&self) -> Result<Sessions, Box<dyn std::error::Error>> {
-        let (store, secrets): (Arc<dyn SessionStore>, _) = match &self.store {
-            StoreUrl::Memory => (Arc::new(MemoryStore::default()), Secrets::random()?),
-            StoreUrl::Sqlite(path) => {
-                let mut beside = path.clone().into_os_string();
-                beside.push(".key");
-                (Arc::new(SqliteStore::open(path)?), Secrets::read_or_create(beside.as_ref())?)
-            }
+    pub(crate) async fn sessions(&self) -> Result<Sessions, Box<dyn std::error::Error>> {
+        let secrets = match self.secrets_file() {
+            Some(path) => Secrets::read_or_create(&path)?,
+            None => Secrets::random()?,
+        };
+        let store: Arc<dyn SessionStore> = match &self.store {
+            StoreUrl::Memory => Arc::new(MemoryStore::default()),
+            StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            StoreUrl::Postgres(url) => Arc::new(PostgresStore::connect(url).await?),
+            StoreUrl::Redis(url) => Arc::new(RedisStore::connect(url).await?),
         };
         let key_ring = KeyRing::new(Pepper::new(PepperId(1), secrets.part(0))?, secrets.part(1))?;
         let access_tokens = AccessTokens::new(
@@ -70,6 +78,20 @@ impl Config {
         let policy = Policy::builder().access_token_lifetime(self.ttl).build()?;
         Ok(Sessions::builder(key_ring, store, access_tokens).policy(policy).build()?)
     }
+
+    /// Instances that share a store share the secrets, too.
+    fn secrets_file(&self) -> Option<PathBuf> {
+        match (&self.secrets, &self.store) {
+            (Some(path), _) => Some(path.clone()),
+            (None, StoreUrl::Memory) => None,
+            (None, StoreUrl::Sqlite(path)) => {
+                let mut beside = path.clone().into_os_string();
+                beside.push(".key");
+                Some(beside.into())
+            }
+            (None, StoreUrl::Postgres(_) | StoreUrl::Redis(_)) => Some("pinlatch-demo.key".into()),
+        }
+    }
 }
 
 impl StoreUrl {
@@ -80,6 +102,8 @@ impl StoreUrl {
                 let path = path.strip_prefix("//").unwrap_or(path);
                 (!path.is_empty()).then(|| Self::Sqlite(path.into()))
             }
+            ("postgres" | "postgresql", _) => Some(Self::Postgres(text.to_owned())),
+            ("redis" | "rediss", _) => Some(Self::Redis(text.to_owned())),
             _ => None,
         }
     }
@@ -87,8 +111,8 @@ impl StoreUrl {
 
 /// The pepper, the index key and the signing key of the demo, 32 bytes each.
 ///
-/// They lie in a file beside the database, so that sessions survive a restart. In production they do not: whoever
-/// copies the one must not get the other.
+/// They lie in a file, so that sessions survive a restart and several instances know each other's. In production they
+/// do not lie beside the database: whoever copies the one must not get the other.
 struct Secrets([u8; 96]);
 
 impl Secrets {
@@ -98,24 +122,16 @@ impl Secrets {
         Ok(Self(bytes))
     }
 
+    /// Of several instances that start at once, one makes the file, whole, and all read it.
     fn read_or_create(path: &Path) -> Result<Self, std::io::Error> {
-        let secrets = Self::random()?;
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(mut file) => {
-                file.write_all(&secrets.0)?;
-                file.sync_all()?;
-                Ok(secrets)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::read(path),
-            Err(error) => Err(error),
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&Self::random()?.0)?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(path) {
+            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.error),
+            _ => {}
         }
-    }
-
-    fn read(path: &Path) -> Result<Self, std::io::Error> {
         let mut bytes = [0; 96];
         std::fs::File::open(path)?.read_exact(&mut bytes)?;
         Ok(Self(bytes))

@@ -24,15 +24,21 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
+/// The text of an error and of what caused it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::from_env()?;
-    let sessions = config.sessions()?;
+    let sessions = config.sessions().await?;
     let listener = TcpListener::bind(config.addr).await?;
     announce(listener.local_addr()?);
     tokio::spawn(tidy_up(sessions.clone()));
@@ -59,7 +65,7 @@ async fn tidy_up(sessions: Sessions) {
     loop {
         every_ten_minutes.tick().await;
         if let Err(error) = sessions.purge(10_000).await {
-            tracing::warn!("purging: {error}");
+            tracing::warn!("purging: {}", with_causes(&error));
         }
     }
 }

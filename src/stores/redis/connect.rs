@@ -152,7 +152,7 @@ impl RedisStoreBuilder {
             let client = ClusterClient::builder(self.urls.iter().map(String::as_str))
                 .connection_timeout(self.timeout)
                 .response_timeout(self.timeout);
-            return client.build().map(Server::Cluster);
+            return client.build().map(|client| Server::Cluster(Box::new(client)));
         }
         Client::open(self.urls.concat()).map(Server::One)
     }

@@ -17,7 +17,7 @@ use crate::store::StoreError;
 /// Where the records are.
 pub(super) enum Server {
     One(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]

@@ -90,6 +90,7 @@ impl Postgres {
     }
 
     /// Runs SQL, and returns what it printed.
+    #[expect(clippy::must_use_candidate, reason = "many commands say nothing")]
     pub fn sql(&self, sql: &str) -> String {
         let mut psql = Command::new(tool("psql"));
         run(psql.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", sql]))

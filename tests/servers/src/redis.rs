@@ -65,6 +65,7 @@ impl Redis {
     }
 
     /// Runs a command, and returns what it printed.
+    #[expect(clippy::must_use_candidate, reason = "many commands say nothing")]
     pub fn command(&self, words: &[&str]) -> String {
         run(Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words)).trim().to_owned()
     }

@@ -4,6 +4,7 @@
 mod browser;
 mod contract;
 mod crash;
+mod instances;
 mod page;
 mod race;
 mod server;

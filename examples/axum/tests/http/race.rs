@@ -3,7 +3,7 @@
 use crate::server::*;
 
 /// Sends the guesses to the servers in turn, and asks again where a server is busy. Returns the verdicts.
-async fn guess(servers: &[Server], wrapped: &str, guesses: usize) -> usize {
+pub(crate) async fn guess(servers: &[Server], wrapped: &str, guesses: usize) -> usize {
     let apis: Vec<_> = servers.iter().map(Api::of).collect();
     let requests: Vec<_> = (0..guesses)
         .map(|guess| {
