@@ -159,7 +159,8 @@ fn fill_sqlite(path: &Path, sessions: u64) {
     connection.execute_batch("PRAGMA cache_size = -4000000").unwrap();
     let transaction = connection.transaction().unwrap();
     {
-        let sql = "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, body) VALUES (?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, expires_day, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?5 / 86400000, ?6)";
         let mut insert = transaction.prepare(sql).unwrap();
         for kind in [RecordKind::Session, RecordKind::Subject] {
             for number in 0..sessions {

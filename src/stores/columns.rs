@@ -30,6 +30,12 @@ impl Columns {
     }
 }
 
+/// What the expiry is indexed by.
+#[cfg(feature = "sqlite")]
+pub(super) const fn day_of(millis: i64) -> i64 {
+    millis / 86_400_000
+}
+
 /// A revision beyond the column's range is in no row.
 pub(super) fn revision_column(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(-1)

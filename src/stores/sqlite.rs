@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub use self::schema::SqliteStoreError;
 use self::schema::open_connection;
 use self::worker::{Reader, Writer};
-use super::columns::{Columns, instant_column, revision_column};
+use super::columns::{Columns, day_of, instant_column, revision_column};
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreFuture};
 use crate::time::UnixTime;
@@ -89,9 +89,10 @@ impl SessionStore for SqliteStore {
                 connection
                     .prepare_cached(
                         "DELETE FROM pinlatch_record WHERE (kind, id) IN
-                         (SELECT kind, id FROM pinlatch_record WHERE expires_at < ?1 LIMIT ?2)",
+                         (SELECT kind, id FROM pinlatch_record
+                          WHERE expires_day <= ?1 AND expires_at < ?2 ORDER BY expires_day LIMIT ?3)",
                     )?
-                    .execute(params![before, limit])
+                    .execute(params![day_of(before), before, limit])
             });
             Ok(purged.await? as u64)
         })
@@ -99,32 +100,31 @@ impl SessionStore for SqliteStore {
 }
 
 fn insert(connection: &Connection, record: &Record, columns: Columns) -> rusqlite::Result<Inserted> {
+    let Columns { owner, revision, expires_at } = columns;
+    let (kind, id, day) = (record.key.kind.as_u8(), record.key.id, day_of(expires_at));
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, id) DO NOTHING",
+            "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, expires_day, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (kind, id) DO NOTHING",
         )?
-        .execute(params![
-            record.key.kind.as_u8(),
-            record.key.id,
-            columns.owner,
-            columns.revision,
-            columns.expires_at,
-            record.body
-        ])?;
+        .execute(params![kind, id, owner, revision, expires_at, day, record.body])?;
     Ok(if inserted == 1 { Inserted::Created } else { Inserted::Exists })
 }
 
 fn replace(connection: &Connection, expected: i64, record: &Record, columns: Columns) -> rusqlite::Result<Swap> {
-    let (kind, id) = (record.key.kind.as_u8(), record.key.id);
-    let updated = connection
-        .prepare_cached(
-            "UPDATE pinlatch_record SET owner = ?3, revision = ?4, expires_at = ?5, body = ?6
-             WHERE kind = ?1 AND id = ?2 AND revision = ?7",
-        )?
-        .execute(params![kind, id, columns.owner, columns.revision, columns.expires_at, record.body, expected])?;
-    if updated == 1 {
-        return Ok(Swap::Replaced);
+    let Columns { owner, revision, expires_at } = columns;
+    let (kind, id, day) = (record.key.kind.as_u8(), record.key.id, day_of(expires_at));
+    // SQLite writes every index whose column is set, also to the value that it has.
+    for sql in [
+        "UPDATE pinlatch_record SET revision = ?4, expires_at = ?5, body = ?7
+         WHERE kind = ?1 AND id = ?2 AND revision = ?8 AND owner IS ?3 AND expires_day = ?6",
+        "UPDATE pinlatch_record SET revision = ?4, expires_at = ?5, body = ?7, owner = ?3, expires_day = ?6
+         WHERE kind = ?1 AND id = ?2 AND revision = ?8",
+    ] {
+        let values = params![kind, id, owner, revision, expires_at, day, record.body, expected];
+        if connection.prepare_cached(sql)?.execute(values)? == 1 {
+            return Ok(Swap::Replaced);
+        }
     }
     let exists = connection
         .prepare_cached("SELECT 1 FROM pinlatch_record WHERE kind = ?1 AND id = ?2")?

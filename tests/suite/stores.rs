@@ -81,15 +81,15 @@ fn files_of_others_are_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let newer = directory.path().join("newer.db");
     drop(SqliteStore::open(&newer).unwrap());
-    rusqlite::Connection::open(&newer).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-    assert!(matches!(SqliteStore::open(&newer), Err(SqliteStoreError::WrongSchema { found: 2 })));
+    rusqlite::Connection::open(&newer).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(matches!(SqliteStore::open(&newer), Err(SqliteStoreError::WrongSchema { found: 99 })));
 
     let foreign = directory.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
     let bytes = std::fs::read(&foreign).unwrap();
     assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
     assert_eq!(std::fs::read(&foreign).unwrap(), bytes);
-    rusqlite::Connection::open(&foreign).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
     assert!(matches!(SqliteStore::open(&foreign), Err(SqliteStoreError::NotOurs)));
 
     let text = directory.path().join("text.db");

@@ -38,10 +38,11 @@ impl From<rusqlite::Error> for SqliteStoreError {
     }
 }
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `WITHOUT ROWID`: the key is the row's place, so a load is one descent. The listing's index ends in the id through
-/// the primary key, so a page is one range.
+/// the primary key, so a page is one range. The expiry is indexed by its day, which an unlock seldom changes: then only
+/// the row itself is written.
 const SCHEMA: &str = "
     CREATE TABLE pinlatch_record (
         kind INTEGER NOT NULL,
@@ -49,11 +50,12 @@ const SCHEMA: &str = "
         owner BLOB,
         revision INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,
+        expires_day INTEGER NOT NULL,
         body BLOB NOT NULL,
         PRIMARY KEY (kind, id)
     ) WITHOUT ROWID, STRICT;
     CREATE INDEX pinlatch_record_owner ON pinlatch_record (owner, kind, id) WHERE owner IS NOT NULL;
-    CREATE INDEX pinlatch_record_expires_at ON pinlatch_record (expires_at);
+    CREATE INDEX pinlatch_record_expires_day ON pinlatch_record (expires_day);
 ";
 
 /// How long to wait for another process that writes.

@@ -84,6 +84,28 @@ async fn a_hundred_kills_of_postgres_lose_no_acknowledged_charge() {
     assert_eq!(lost(Server::Postgres(server), Arc::new(store), 100).await, 0);
 }
 
+/// Somebody turns the setting off while the store is connected: its connection keeps what it was found with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_setting_that_changes_while_connected_loses_no_charge() {
+    for _ in 0..3 {
+        let server = Postgres::start();
+        let store = PostgresStore::connect(&server.url()).await.unwrap();
+        let mut server = Server::Postgres(server);
+        assert_eq!(store.insert_new(&record(0, 0)).await.unwrap(), Inserted::Created);
+        let Server::Postgres(postgres) = &server else { unreachable!("started above") };
+        postgres.sql("ALTER SYSTEM SET synchronous_commit = off");
+        postgres.sql("SELECT pg_reload_conf()");
+        let counting = tokio::spawn(count(Arc::new(store), 0, 0));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.kill();
+        let told = counting.await.unwrap();
+        server.start_again();
+        let Server::Postgres(postgres) = &server else { unreachable!("started above") };
+        let kept: u64 = postgres.sql("SELECT revision FROM pinlatch_record").trim().parse().unwrap();
+        assert!(told > 10 && kept >= told, "{kept} is there, {told} was the last answer");
+    }
+}
+
 /// The same test sees what is lost where the store would have refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_synchronous_commit_a_kill_loses_charges() {
