@@ -113,15 +113,11 @@ impl PostgresStore {
         let (owner, expected) = (bytes(&columns.owner), revision_column(expected));
         let values: [&(dyn ToSql + Sync); 7] =
             [&kind, &id, &owner, &columns.revision, &columns.expires_at, &record.body, &expected];
-        match self.execute(REPLACE, &values).await {
-            Ok(0) => {
-                let exists = !self.query(EXISTS, &[&kind, &id]).await?.is_empty();
-                Ok(if exists { Swap::Stale } else { Swap::Missing })
-            }
-            Ok(_) => Ok(Swap::Replaced),
-            Err(error) if lost_a_conflict(&error) => Ok(Swap::Stale),
-            Err(error) => Err(error),
+        if self.execute(REPLACE, &values).await? == 1 {
+            return Ok(Swap::Replaced);
         }
+        let exists = !self.query(EXISTS, &[&kind, &id]).await?.is_empty();
+        Ok(if exists { Swap::Stale } else { Swap::Missing })
     }
 }
 
@@ -166,14 +162,6 @@ fn store_error(error: PgError) -> StoreError {
     let corrupt = is_one_of(&corrupt);
     let source: Box<dyn Error + Send + Sync> = error.into();
     if corrupt { StoreError::Corrupt(source) } else { StoreError::Unavailable(source) }
-}
-
-/// A transaction that was rolled back because somebody else wrote. At READ COMMITTED one statement on one row does not
-/// get there, but a proxy may change what was set.
-fn lost_a_conflict(error: &StoreError) -> bool {
-    let StoreError::Unavailable(source) = error else { return false };
-    let state = source.downcast_ref::<PgError>().and_then(PgError::code);
-    state.is_some_and(|state| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(state))
 }
 
 impl SessionStore for PostgresStore {
