@@ -79,6 +79,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "conformance", feature = "service"))]
+mod deadline;
 mod encoding;
 pub mod id;
 pub mod record;

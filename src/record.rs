@@ -82,6 +82,12 @@ impl Record {
     /// A store may drop a record by itself when it expired this long ago by the store's own clock, 10 minutes, and not
     /// before.
     pub const LINGER: Duration = Duration::from_secs(600);
+
+    /// Whether the body is no larger than it may be.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.body.len() <= Self::MAX_BODY
+    }
 }
 
 /// The revision that follows.

@@ -25,7 +25,7 @@ pub fn excess_sessions(mut live: Vec<&SessionState>, policy: &Policy, now: UnixT
 /// A login time after that of all earlier logins, or a session that begins on a server whose clock is behind would
 /// count as the oldest.
 #[must_use]
-pub(crate) fn after_all(earlier: &[SessionState], now: UnixTime) -> UnixTime {
+pub fn login_time(earlier: &[SessionState], now: UnixTime) -> UnixTime {
     let latest = now.saturating_add(MOST_SKEW);
     let newest = earlier.iter().map(SessionState::created_at).filter(|at| *at < latest).max();
     newest.map_or(now, |newest| now.max(newest.saturating_add(Duration::from_millis(1))))

@@ -19,11 +19,12 @@ pub use self::manage::{LiveAccessError, SessionInfo};
 pub use self::unlock::UnlockedSession;
 pub use self::unlock_error::{ChangePinError, UnlockError};
 
-use self::kdf_pool::{Busy, Reservation, within};
+use self::kdf_pool::{Busy, Reservation};
 use self::lanes::{InLane, Lanes};
 use crate::access_token::{AccessTokenError, AccessTokens, VerifiedAccess};
 use crate::clock::{ClockPolicy, SystemClock};
 use crate::context::Context;
+use crate::deadline::within;
 use crate::id::{SessionId, Tenant};
 use crate::keyring::{KeyRing, Keys};
 use crate::observer::{Event, NoObserver, Observer};

@@ -3,29 +3,43 @@
 //! # Writing a store
 //!
 //! A store is six methods over rows with six columns: `kind` (a byte) and `id` (16 bytes) are the key; `owner` (16
-//! bytes, may be absent) is what rows are listed by; `revision` and `expires_at` are numbers below 2^63; `body` is
-//! opaque. pinlatch decides everything else, so a store that keeps its contract can be as plain as this:
+//! bytes, may be absent) is what rows are listed by; `revision` and `expires_at` are numbers below 2^63, in milliseconds
+//! the latter; `body` is opaque. pinlatch decides everything else, so a store that keeps its contract can be as plain as
+//! this:
 //!
 //! | method | in SQL |
 //! | --- | --- |
 //! | [`insert_new`](SessionStore::insert_new) | `INSERT … ON CONFLICT DO NOTHING`: one row or none tells which |
 //! | [`load`](SessionStore::load) | `SELECT … WHERE kind = … AND id = …`, from the primary |
-//! | [`replace_if`](SessionStore::replace_if) | `UPDATE … WHERE kind = … AND id = … AND revision = expected`: one row is `Replaced`; none is `Stale` if the row is there, `Missing` if not |
+//! | [`replace_if`](SessionStore::replace_if) | `UPDATE` of all columns but the key `… WHERE kind = … AND id = … AND revision = expected`: one row is `Replaced`; none is `Stale` if the row is there, `Missing` if not |
 //! | [`remove`](SessionStore::remove) | `DELETE … WHERE kind = … AND id = …` |
 //! | [`list`](SessionStore::list) | `SELECT … WHERE owner = … AND kind = … AND id > after ORDER BY id LIMIT …` |
-//! | [`purge_expired`](SessionStore::purge_expired) | `DELETE … WHERE expires_at < before`, of at most `limit` rows |
+//! | [`purge_expired`](SessionStore::purge_expired) | `DELETE … WHERE expires_at < before`, of at most `limit` rows, in any order |
+//!
+//! `list` runs at every login, so it wants an index on `owner`, `kind`, `id`. In a key-value store `insert_new` and
+//! `replace_if` are one compare-and-swap, from nothing or from a revision. `before` and `expected` may be any `u64`.
 //!
 //! What goes wrong, in stores that looked right: `replace_if` as a read and then a write; an upsert, which brings
 //! revoked sessions back; a cache or a replica in front of `load`; an answer before the commit; a driver that sends a
 //! write again when its answer got lost; a wait without end.
 //!
-//! A body larger than [`Record::MAX_BODY`] is [`StoreError::Rejected`]. What the driver says goes into
-//! [`StoreError::Unavailable`] or [`StoreError::Corrupt`] as the source. A driver that blocks belongs on a thread of its
-//! own. Each method returns a [`StoreFuture`]: `Box::pin(async move { … })`.
+//! A body that does not [fit](Record::fits) is [`StoreError::Rejected`], whatever is stored. What the driver says goes
+//! into [`StoreError::Unavailable`] as its source; [`StoreError::Corrupt`] tells the log more where the driver can tell.
+//! Closures that return `Box<dyn Error + Send + Sync>`, and one `map_err(StoreError::Unavailable)` around them, are the
+//! shortest way. Each method returns a [`StoreFuture`]: `Box::pin(async move { … })`. A driver that blocks belongs on
+//! threads of its own; `blocking::unblock` has some, under any runtime, and takes what is cloned into it.
 //!
-//! Then point the suite of the feature `conformance` at it (`pinlatch::conformance::check_store`), on the real database
-//! and several threads. It says which sentence is broken and what it saw instead. It cannot see whether a write survives
-//! a crash, so kill the database under load, too.
+//! ```toml
+//! [dependencies]
+//! pinlatch = { version = "0.1", default-features = false }
+//!
+//! [dev-dependencies]
+//! pinlatch = { version = "0.1", features = ["conformance"] }
+//! ```
+//!
+//! Then point the suite at it, `pinlatch::conformance::check_store`, on the real database and several threads. It says
+//! which sentence is broken and what it saw instead. It cannot see whether a write survives a crash, so kill the
+//! database under load, too.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -76,7 +90,7 @@ impl StoreError {
 pub struct Page {
     /// Only ids above this one; `None` starts at the first.
     pub after: Option<[u8; 16]>,
-    /// At most so many records; 1 to 1000.
+    /// At most so many records; 1 to 1000. A store need not check that.
     pub limit: u16,
 }
 
@@ -104,7 +118,7 @@ pub trait SessionStore: Send + Sync {
     /// old,* a revoked session would live on; a budget would not, because writing compares revisions.
     fn load<'a>(&'a self, key: &'a RecordKey) -> StoreFuture<'a, Option<Record>>;
 
-    /// Replaces the record of `record.key` if its revision is `expected`; never creates one.
+    /// Replaces the record of `record.key`, every field of it, if its revision is `expected`; never creates one.
     ///
     /// *Called when* a guess is charged, a token rotates. *Atomic:* of any number of calls with one `expected`, exactly
     /// one is told [`Swap::Replaced`]. *If it were not,* parallel guesses would share one charge; *if it created,* a

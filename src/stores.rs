@@ -22,6 +22,5 @@ pub use sqlite::{SqliteStore, SqliteStoreError};
 
 #[cfg(any(feature = "memory", feature = "postgres", feature = "redis", feature = "sqlite"))]
 fn check_size(record: &crate::record::Record) -> Result<(), crate::store::StoreError> {
-    let fits = record.body.len() <= crate::record::Record::MAX_BODY;
-    if fits { Ok(()) } else { Err(crate::store::StoreError::Rejected) }
+    if record.fits() { Ok(()) } else { Err(crate::store::StoreError::Rejected) }
 }

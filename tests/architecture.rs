@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up.
 const ORDER: &[&str] = &[
     // ground
+    "deadline",
     "secret",
     "time",
     "encoding",
@@ -42,7 +43,7 @@ const ORDER: &[&str] = &[
 
 /// The edge sees the promise and the words it is made of, as a store in another crate would.
 const EDGE: &[&str] = &["conformance", "stores"];
-const SEEN_BY_THE_EDGE: &[&str] = &["record", "store", "time"];
+const SEEN_BY_THE_EDGE: &[&str] = &["deadline", "record", "store", "time"];
 
 /// Only these name a cipher, a hash or a KDF.
 const CRYPTO: &[&str] = &["crypto", "stretch"];

@@ -1,7 +1,7 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use super::{Bench, Broken, Checked, Drawer, Violation, expect};
+use super::{Bench, Broken, Checked, Drawer, Violation, expect, expect_record};
 use crate::record::{Inserted, OwnerKey, Record, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 
@@ -24,11 +24,11 @@ async fn made_later<S: SessionStore + 'static>(bench: &Bench<'_>, handle: impl A
     expect("inserting", first.insert_new(&record).await?, Inserted::Created)?;
     drop(first);
     let second = handle().await;
-    expect("the record", second.load(&record.key).await?, Some(record.clone()))?;
+    expect_record("the record", second.load(&record.key).await?.as_ref(), Some(&record))?;
     let next = DRAWER.record(1, 2);
     expect("the swap", second.replace_if(1, &next).await?, Swap::Replaced)?;
     drop(second);
-    expect("the record", bench.one.load(&record.key).await?, Some(next))
+    expect_record("the record", bench.one.load(&record.key).await?.as_ref(), Some(&next))
 }
 
 /// Polls a call so often and drops it, as happens when a client goes away.

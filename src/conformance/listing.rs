@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Bench, Broken, Checked, Drawer, MOST_TURNS, Violation, expect};
+use super::{Bench, Checked, Drawer, MOST_TURNS, Violation, expect};
 use crate::record::{OwnerKey, Record, RecordKey, RecordKind};
 use crate::store::{Page, SessionStore, StoreError};
 
@@ -10,16 +10,12 @@ const DRAWER: Drawer = Drawer(3);
 pub(super) async fn check(bench: &Bench<'_>) -> Vec<Violation> {
     [
         bench
-            .judge(
-                DRAWER,
-                "a listing is of one owner and one kind, in ascending order of id",
-                one_owner_and_kind(bench),
-            )
+            .judge(DRAWER, "list is of one owner and one kind, in ascending order of id", one_owner_and_kind(bench))
             .await,
-        bench.judge(DRAWER, "pages follow each other", pages(bench)).await,
-        bench.judge(DRAWER, "a listing follows its records", follows_records(bench)).await,
+        bench.judge(DRAWER, "the pages of list follow each other", pages(bench)).await,
+        bench.judge(DRAWER, "list follows what is written", follows_records(bench)).await,
         bench
-            .judge(DRAWER, "a record that stays is on a page, whatever is written meanwhile", under_change(bench))
+            .judge(DRAWER, "list has a record that stays on a page, whatever is written meanwhile", under_change(bench))
             .await,
     ]
     .into_iter()
@@ -83,8 +79,7 @@ async fn under_change(bench: &Bench<'_>) -> Checked {
     fill(bench, &stays).await?;
     let expected: HashSet<u8> = stays.into_iter().collect();
     let missed = bench.in_parallel(6, |number, store| work(number, store, expected.clone())).await;
-    for answer in missed {
-        let Some(missed) = answer else { return Err(Broken::Rule("a task failed".into())) };
+    for missed in missed? {
         expect("what was missed", missed, Vec::new())?;
     }
     Ok(())

@@ -1,13 +1,9 @@
 //! Argon2id on other threads, within a budget of memory, under any runtime.
 
-use core::future::poll_fn;
-use core::pin::pin;
 use core::sync::atomic::{AtomicU64, Ordering};
-use core::task::Poll;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_timer::Delay;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::stretch::KdfMemory;
@@ -130,19 +126,10 @@ impl Reservation {
     }
 }
 
-/// Gives up on a future after a time.
-pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    let (mut future, mut delay) = (pin!(future), pin!(Delay::new(limit)));
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending => delay.as_mut().poll(context).map(|()| None),
-    })
-    .await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::within;
     use crate::pin::{NewPin, Pin};
     use crate::policy::Policy;
     use crate::stretch::KdfParams;

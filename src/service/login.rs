@@ -8,7 +8,7 @@ use crate::issue::{FullLogin, Issued, issue};
 use crate::observer::Event;
 use crate::pin::{NewPin, Pin, WeakPin};
 use crate::record::Inserted;
-use crate::revoke::{after_all, excess_sessions};
+use crate::revoke::{excess_sessions, login_time};
 use crate::session::SessionState;
 use crate::store::StoreError;
 use crate::stretched_pin::{StretchTask, StretchedPin};
@@ -120,7 +120,7 @@ impl Service {
         let started_at = self.now();
         let subject = self.ensure_subject(&name, started_at).await?;
         let earlier = self.live_of(&name, &subject, started_at).await?;
-        let now = after_all(&earlier, started_at);
+        let now = login_time(&earlier, started_at);
         let Issued { state, wrapped_token } = issue(login, &subject, pin, &self.context(now), &mut os_rng());
         if self.insert_session(&state).await? == Inserted::Exists {
             return Err(StoreError::Corrupt(SessionIdTaken.into()));
