@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod columns;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod errand;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "postgres")]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pinlatch::UnixTime;
@@ -53,6 +54,7 @@ enum Flaw {
     PurgesTooMuch,
     RemoveAlwaysTrue,
     RemoveRaces,
+    SpoiledByDrop,
     SwapCreates,
     SwapIgnoresRevision,
     SwapKeepsOwner,
@@ -66,6 +68,8 @@ struct Toy {
     records: Arc<Mutex<BTreeMap<RecordKey, Record>>>,
     /// What was written through this handle.
     written: Mutex<Vec<RecordKey>>,
+    /// Set while a swap is under way.
+    busy: AtomicBool,
     flaw: Flaw,
 }
 
@@ -151,6 +155,13 @@ impl Toy {
 
     async fn swap(&self, expected: u64, record: &Record) -> Result<Swap, StoreError> {
         self.fits(record)?;
+        if self.flaw == Flaw::SpoiledByDrop {
+            if self.busy.swap(true, Ordering::SeqCst) {
+                return Err(StoreError::Unavailable("busy".into()));
+            }
+            tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+            self.busy.store(false, Ordering::SeqCst);
+        }
         let Some(present) = self.get(record.key) else {
             if matches!(self.flaw, Flaw::SwapCreates) {
                 self.put(record);
@@ -269,7 +280,7 @@ async fn violations(flaw: Flaw) -> Vec<&'static str> {
     let records = Arc::default();
     let handle = async || {
         let records = if flaw == Flaw::HandlesAreApart { Arc::default() } else { Arc::clone(&records) };
-        Toy { records, written: Mutex::default(), flaw }
+        Toy { records, written: Mutex::default(), busy: AtomicBool::default(), flaw }
     };
     match check(handle).await {
         Ok(()) => Vec::new(),
@@ -303,6 +314,7 @@ async fn every_flaw_is_found() {
         (Flaw::PurgesTooMuch, "purge_expired removes what expired before the instant and nothing else"),
         (Flaw::RemoveAlwaysTrue, "remove says whether there was a record"),
         (Flaw::RemoveRaces, "of many remove of one key exactly one removes"),
+        (Flaw::SpoiledByDrop, "a call that is dropped is done whole or not at all"),
         (Flaw::SwapCreates, "replace_if never creates"),
         (Flaw::SwapIgnoresRevision, "replace_if needs the expected revision"),
         (Flaw::SwapKeepsOwner, "replace_if replaces every field"),

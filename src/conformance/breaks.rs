@@ -1,7 +1,9 @@
 use core::future::poll_fn;
 use core::task::Poll;
+use core::time::Duration;
 
 use super::{Bench, Broken, Checked, Drawer, Violation, expect, expect_record};
+use crate::deadline::within;
 use crate::record::{Inserted, OwnerKey, Record, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
 
@@ -31,8 +33,8 @@ async fn made_later<S: SessionStore + 'static>(bench: &Bench<'_>, handle: impl A
     expect_record("the record", bench.one.load(&record.key).await?.as_ref(), Some(&next))
 }
 
-/// Polls a call so often and drops it, as happens when a client goes away.
-async fn cut<T>(polls: usize, mut call: StoreFuture<'_, T>) -> Result<(), StoreError> {
+/// Polls a call so often, with pauses or without, and drops it, as happens when a client goes away.
+async fn cut<T>(polls: usize, pause: Duration, mut call: StoreFuture<'_, T>) -> Result<(), StoreError> {
     for _ in 0..polls {
         if let Some(answer) = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -42,6 +44,10 @@ async fn cut<T>(polls: usize, mut call: StoreFuture<'_, T>) -> Result<(), StoreE
         {
             return answer.map(drop);
         }
+        if !pause.is_zero() {
+            // It gives nothing up: the time is all that is wanted.
+            within(pause, core::future::pending::<()>()).await;
+        }
     }
     Ok(())
 }
@@ -50,13 +56,14 @@ async fn cut<T>(polls: usize, mut call: StoreFuture<'_, T>) -> Result<(), StoreE
 /// together, no field is old where another is new, and the handle goes on.
 async fn dropped(bench: &Bench<'_>) -> Checked {
     for number in 0..60 {
-        let (polls, (first, next)) = (usize::from(number / 20) + 1, versions(number));
-        cut(polls, bench.one.insert_new(&first)).await?;
+        let (polls, pause) = (usize::from(number / 20) + 1, Duration::from_micros(u64::from(number % 5) * 200));
+        let (first, next) = versions(number);
+        cut(polls, pause, bench.one.insert_new(&first)).await?;
         settled(bench, &[None, Some(&first)], number).await?;
         let _ = bench.one.insert_new(&first).await?;
-        cut(polls, bench.one.replace_if(1, &next)).await?;
+        cut(polls, pause, bench.one.replace_if(1, &next)).await?;
         settled(bench, &[Some(&first), Some(&next)], number).await?;
-        cut(polls, bench.one.remove(&first.key)).await?;
+        cut(polls, pause, bench.one.remove(&first.key)).await?;
         settled(bench, &[None, Some(&first), Some(&next)], number).await?;
         bench.one.remove(&first.key).await?;
     }

@@ -27,12 +27,11 @@ enum StoreUrl {
     Redis(String),
 }
 
-/// A variable that cannot be used.
+/// A variable that cannot be used. Its value may hold a password.
 #[derive(Debug, thiserror::Error)]
-#[error("{name}={value} is not {expected}")]
+#[error("{name} is not {expected}")]
 pub(crate) struct ConfigError {
     name: &'static str,
-    value: String,
     expected: &'static str,
 }
 
@@ -42,8 +41,8 @@ fn variable<T>(
     expected: &'static str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<T, ConfigError> {
-    let value = std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    parse(&value).ok_or(ConfigError { name, value, expected })
+    let value = std::env::var_os(name).unwrap_or_else(|| default.into());
+    value.to_str().and_then(parse).ok_or(ConfigError { name, expected })
 }
 
 impl Config {

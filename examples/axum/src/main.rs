@@ -52,10 +52,26 @@ fn announce(addr: SocketAddr) {
     println!("pinlatch demo on http://{addr} (log in as alice, password: correct horse battery staple)");
 }
 
+/// Ends when somebody at the terminal or the system says so. Requests under way are answered first.
 async fn stop() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!("no signal handler ({error}): stop the server by killing it");
-        std::future::pending::<()>().await;
+    #[cfg(unix)]
+    let told_by_the_system = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let told_by_the_system = std::future::pending::<()>();
+    let told_at_the_terminal = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!("no signal handler ({error}): stop the server by killing it");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = told_by_the_system => {}
+        () = told_at_the_terminal => {}
     }
 }
 

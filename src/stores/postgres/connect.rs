@@ -3,12 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 use std::error::Error;
+use std::sync::Arc;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
+use super::database::{Cancel, Database};
 use super::schema::{self, SCHEMA};
+use crate::stores::errand::Errands;
 
 /// A store in PostgreSQL 12 or later, shared by any number of machines. Clones share its connections.
 ///
@@ -21,8 +26,8 @@ use super::schema::{self, SCHEMA};
 /// [`KeyRing`](crate::KeyRing)'s `min_id` after one, as after restoring a backup.
 #[derive(Clone)]
 pub struct PostgresStore {
-    pub(super) pool: Pool,
-    pub(super) timeout: Duration,
+    pub(super) database: Database,
+    pub(super) errands: Errands,
 }
 
 /// Why a server cannot serve as a store.
@@ -38,10 +43,10 @@ pub enum PostgresStoreError {
     /// Its rows may be old. Connect to the primary; with several hosts, add `target_session_attrs=read-write`.
     #[error("the PostgreSQL server is a standby")]
     Standby,
-    /// A crash would give guesses back. Set it to `on`, or say [`PostgresStoreBuilder::accept_charge_loss`].
+    /// A crash would give guesses back, or tear pages. Set it to `on`, or say [`PostgresStoreBuilder::accept_charge_loss`].
     #[error("PostgreSQL has {setting} = off: a crash would give charged guesses back")]
     LosesCharges {
-        /// `fsync` or `synchronous_commit`.
+        /// `fsync`, `full_page_writes` or `synchronous_commit`.
         setting: &'static str,
     },
     /// The table is `UNLOGGED`: a crash would empty it.
@@ -66,10 +71,14 @@ impl From<tokio_postgres::Error> for PostgresStoreError {
 pub struct PostgresStoreBuilder<T = NoTls> {
     url: String,
     tls: T,
+    require_tls: bool,
     max_connections: usize,
     timeout: Duration,
     accept_charge_loss: bool,
 }
+
+/// A statement's limit is told to the server, which takes no more than 24 days.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 impl PostgresStore {
     /// The statements that make the table. [`PostgresStore::connect`] runs them when there is none; where it may not,
@@ -90,6 +99,7 @@ impl PostgresStore {
         PostgresStoreBuilder {
             url: url.to_owned(),
             tls: NoTls,
+            require_tls: false,
             max_connections: 16,
             timeout: Duration::from_secs(5),
             accept_charge_loss: false,
@@ -98,25 +108,25 @@ impl PostgresStore {
 }
 
 impl<T> PostgresStoreBuilder<T> {
-    /// How TLS is spoken: a connector of `tokio-postgres` 0.7, from `tokio-postgres-rustls` for instance. Add
-    /// `sslmode=require` to the connection string.
+    /// How TLS is spoken: a connector of `tokio-postgres` 0.7, from `tokio-postgres-rustls` for instance. A server
+    /// without TLS is then refused.
     pub fn tls<Connector>(self, tls: Connector) -> PostgresStoreBuilder<Connector> {
-        let Self { url, tls: _, max_connections, timeout, accept_charge_loss } = self;
-        PostgresStoreBuilder { url, tls, max_connections, timeout, accept_charge_loss }
+        let Self { url, tls: _, require_tls: _, max_connections, timeout, accept_charge_loss } = self;
+        PostgresStoreBuilder { url, tls, require_tls: true, max_connections, timeout, accept_charge_loss }
     }
 
-    /// The most connections at once; 16 unless set. Requests beyond wait for one.
+    /// The most connections at once, at least 1; 16 unless set. Requests beyond wait for one.
     pub fn max_connections(self, max_connections: usize) -> Self {
-        Self { max_connections, ..self }
+        Self { max_connections: max_connections.max(1), ..self }
     }
 
-    /// How long to wait for a connection, and then for an answer; 5 seconds unless set. Whoever waited longer is told
-    /// that the store is unavailable.
+    /// How long a call waits in all, for a connection and an answer; 5 seconds unless set, at most a day. Whoever
+    /// waited longer is told that the store is unavailable.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        Self { timeout: timeout.clamp(Duration::from_millis(1), LONGEST_TIMEOUT), ..self }
     }
 
-    /// Takes a server with `fsync` or `synchronous_commit` off: a crash then gives a thief back the guesses of the last
+    /// Takes a server with `fsync`, `full_page_writes` or `synchronous_commit` off: a crash then gives a thief back the guesses of the last
     /// moments. For tests, and where the power never fails.
     pub fn accept_charge_loss(self) -> Self {
         Self { accept_charge_loss: true, ..self }
@@ -134,33 +144,51 @@ impl<T> PostgresStoreBuilder<T> {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let mut config: Config = self.url.parse().map_err(|error| PostgresStoreError::Url(Box::new(error)))?;
+        // Each of several hosts gets its share, so that one that is away leaves time for the others.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX).max(1);
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(self.timeout);
+            config.connect_timeout(self.timeout / hosts);
         }
         if config.get_application_name().is_none() {
             config.application_name("pinlatch");
+        }
+        if self.require_tls {
+            config.ssl_mode(SslMode::Require);
         }
         let check = Check { timeout: self.timeout, accept_charge_loss: self.accept_charge_loss };
         let first = async {
             let (mut client, connection) = config.connect(self.tls.clone()).await?;
             // It ends with the client.
             tokio::spawn(connection);
-            check.run(&client).await?;
+            check.settings(&client).await?;
             schema::ensure(&mut client).await
         };
-        tokio::time::timeout(self.timeout, first).await.map_err(|late| PostgresStoreError::Connect(late.into()))??;
+        timeout(self.timeout, first).await.map_err(|late| PostgresStoreError::Connect(late.into()))??;
 
+        let (tls, limit) = (self.tls.clone(), self.timeout);
+        let cancel: Cancel = Arc::new(move |token| {
+            let tls = tls.clone();
+            // A server that cannot be told so notices by itself.
+            Box::pin(async move { drop(timeout(limit, token.cancel_query(tls)).await) })
+        });
         let recycling_method = RecyclingMethod::Fast;
         let pool = Pool::builder(Manager::from_config(config, self.tls, ManagerConfig { recycling_method }))
             .max_size(self.max_connections)
+            // To wait for a turn takes nothing from the time to connect, or a queue would leave nobody enough of it.
+            .wait_timeout(Some(self.timeout))
+            .create_timeout(Some(self.timeout))
+            .runtime(Runtime::Tokio1)
             .post_create(Hook::async_fn(move |client, _| {
-                Box::pin(
-                    async move { check.run(client).await.map_err(|refusal| HookError::message(refusal.to_string())) },
-                )
+                let checked = async move {
+                    let checked = timeout(check.timeout, check.run(client)).await;
+                    checked.map_err(|late| PostgresStoreError::Connect(late.into()))?
+                };
+                Box::pin(async move { checked.await.map_err(|refusal| HookError::message(refusal.to_string())) })
             }))
             .build()
             .map_err(|error| PostgresStoreError::Connect(error.into()))?;
-        Ok(PostgresStore { pool, timeout: self.timeout })
+        let database = Database { pool, timeout: self.timeout, cancel };
+        Ok(PostgresStore { database, errands: Errands::new(self.timeout) })
     }
 }
 
@@ -173,21 +201,26 @@ struct Check {
 
 impl Check {
     async fn run(self, client: &Client) -> Result<(), PostgresStoreError> {
-        const ASK: &str = "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('synchronous_commit')";
+        self.settings(client).await?;
+        schema::check(client).await.map(drop)
+    }
+
+    async fn settings(self, client: &Client) -> Result<(), PostgresStoreError> {
+        const ASK: &str = "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),
+            current_setting('synchronous_commit')";
         let row = client.query_one(ASK, &[]).await?;
-        let (standby, fsync, commit): (bool, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if standby {
+        if row.try_get(0)? {
             return Err(PostgresStoreError::Standby);
         }
-        for (setting, value) in [("fsync", &fsync), ("synchronous_commit", &commit)] {
-            if value == "off" && !self.accept_charge_loss {
+        for (column, setting) in [(1, "fsync"), (2, "full_page_writes"), (3, "synchronous_commit")] {
+            if row.try_get::<_, &str>(column)? == "off" && !self.accept_charge_loss {
                 return Err(PostgresStoreError::LosesCharges { setting });
             }
         }
         // What was found stays for this connection, whatever the server is told later. What takes longer than anyone
         // waits is given up.
         let pin = format!(
-            "SET synchronous_commit = '{commit}';
+            "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false);
              SET default_transaction_isolation = 'read committed';
              SET statement_timeout = {}",
             self.timeout.as_millis().max(1)
@@ -198,7 +231,7 @@ impl Check {
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("PostgresStore").field("timeout", &self.database.timeout).finish_non_exhaustive()
     }
 }
 

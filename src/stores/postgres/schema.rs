@@ -29,7 +29,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(x'70696e6c61746368'::bigint)";
 
 /// The table's comment, and whether it is flushed to the log; no row if there is no table.
 const FOUND: &str = "SELECT obj_description(oid, 'pg_class'), relpersistence = 'p'
-    FROM pg_class WHERE oid = to_regclass('pinlatch_record')";
+    FROM pg_class WHERE oid = to_regclass('pinlatch_record') AND relkind IN ('r', 'p')";
 
 /// Makes the table if there is none, and refuses one of another version.
 pub(super) async fn ensure(client: &mut Client) -> Result<(), PostgresStoreError> {
@@ -46,7 +46,7 @@ pub(super) async fn ensure(client: &mut Client) -> Result<(), PostgresStoreError
 }
 
 /// Whether there is a table.
-async fn check(client: &Client) -> Result<bool, PostgresStoreError> {
+pub(super) async fn check(client: &Client) -> Result<bool, PostgresStoreError> {
     let Some(row) = client.query_opt(FOUND, &[]).await? else { return Ok(false) };
     let (comment, logged): (Option<String>, bool) = (row.try_get(0)?, row.try_get(1)?);
     let found = comment.unwrap_or_default();

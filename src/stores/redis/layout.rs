@@ -12,9 +12,7 @@
 
 use core::fmt::Write;
 
-use ::redis::{Cmd, cmd};
-
-use crate::record::{OwnerKey, Record, RecordKey, RecordKind};
+use crate::record::{OwnerKey, Record, RecordKey};
 use crate::store::StoreError;
 use crate::time::UnixTime;
 
@@ -66,38 +64,14 @@ impl Layout {
 }
 
 impl Shard {
-    pub(super) fn record(&self, key: &RecordKey) -> String {
-        let mut name = format!("{}:{}:", self.tag, key.kind.as_u8());
-        for byte in key.id {
-            write!(name, "{byte:02x}").expect("a string takes everything");
+    /// The key of a record. The name is kind and id.
+    pub(super) fn record(&self, name: &Name) -> String {
+        let [kind, id @ ..] = name;
+        let mut key = format!("{}:{kind}:", self.tag);
+        for byte in id {
+            write!(key, "{byte:02x}").expect("a string takes everything");
         }
-        name
-    }
-
-    /// The records of ids that lie here.
-    pub(super) fn load(&self, kind: RecordKind, ids: &[[u8; 16]]) -> Cmd {
-        let mut command = cmd("MGET");
-        for id in ids {
-            command.arg(self.record(&RecordKey { kind, id: *id }));
-        }
-        command
-    }
-
-    /// The first entries of an owner's index.
-    pub(super) fn owned(&self, owner: &OwnerKey, kind: RecordKind, after: Option<[u8; 16]>, limit: u16) -> Cmd {
-        let bound = |mark: u8, id: &[u8]| [&[mark], &owner.0[..], &[kind.as_u8()], id].concat();
-        let from = after.map_or_else(|| bound(b'[', &[]), |id| bound(b'(', &id));
-        let mut command = cmd("ZRANGEBYLEX");
-        command.arg(&self.owner).arg(from).arg(bound(b'[', &[0xFF; 16])).arg("LIMIT").arg(0).arg(limit);
-        command
-    }
-
-    /// The first entries of what expired before an instant.
-    pub(super) fn due(&self, before: UnixTime, limit: u64) -> Cmd {
-        let mut command = cmd("ZRANGEBYSCORE");
-        command.arg(&self.expiry).arg("-inf").arg(format!("({}", before.as_millis()));
-        command.arg("LIMIT").arg(0).arg(limit);
-        command
+        key
     }
 }
 
@@ -111,11 +85,9 @@ pub(super) fn id_of_owner_entry(entry: &[u8]) -> Option<[u8; 16]> {
     entry.get(17..)?.try_into().ok()
 }
 
-/// Name and owner of an entry in the index of expiries.
-pub(super) fn split_expiry_entry(entry: &[u8]) -> Option<(RecordKey, &[u8])> {
-    let (name, owner) = entry.split_at_checked(17)?;
-    let kind = RecordKind::from_u8(name[0])?;
-    Some((RecordKey { kind, id: name[1..].try_into().ok()? }, owner))
+/// Name and owner of an entry in the index of expiries. The kind may be one of a later version.
+pub(super) fn split_expiry_entry(entry: &[u8]) -> Option<(&Name, &[u8])> {
+    entry.split_first_chunk()
 }
 
 /// How a value begins: format and revision.
@@ -165,6 +137,7 @@ pub(super) fn not_a_record() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RecordKind;
 
     fn record(owner: Option<OwnerKey>, body: &[u8]) -> Record {
         let key = RecordKey { kind: RecordKind::Session, id: [0xAB; 16] };
@@ -199,7 +172,7 @@ mod tests {
         assert_eq!((names.len(), names[0], names[15]), (16, "{p:0}", "{p:f}"));
         let key = record(None, b"").key;
         let shard = layout.shard_of(&key.id);
-        assert_eq!(shard.record(&key), "{p:a}:1:abababababababababababababababab");
+        assert_eq!(shard.record(&name_of(&key)), "{p:a}:1:abababababababababababababababab");
         assert_eq!(layout.shards_after(Some(&key.id)).len(), 6);
     }
 }

@@ -1,6 +1,9 @@
 //! One connection that everybody shares, and the next one when it breaks.
 
+use core::future::{Future, ready};
+use core::pin::Pin;
 use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::cluster::ClusterClient;
@@ -8,10 +11,11 @@ use ::redis::cluster_async::ClusterConnection;
 use ::redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
 };
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use tokio::time::{sleep, timeout};
 
-use super::connect::{Check, RedisStoreError};
+use super::check::{Check, RedisStoreError};
 use crate::store::StoreError;
 
 /// Where the records are.
@@ -26,19 +30,28 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
-pub(super) struct Link {
+#[derive(Clone)]
+pub(super) struct Link(Arc<Line>);
+
+struct Line {
     server: Server,
     check: Check,
     timeout: Duration,
     current: Mutex<Current>,
 }
 
-/// The connection and how many there were before.
+/// The connection, made or being made, and how many there were before.
 #[derive(Default)]
 struct Current {
     generation: u64,
-    connection: Option<Connection>,
+    connecting: Option<Connecting>,
 }
+
+/// Many wait for one connection. It is made by a task of its own, so that it comes even if they go.
+type Connecting = Shared<Pin<Box<dyn Future<Output = Result<Connection, Arc<RedisStoreError>>> + Send>>>;
+
+/// After a connection could not be made, the next one is tried this much later.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// An answer did not come in time. Whether the command was carried out is unknown.
 #[derive(Debug, thiserror::Error)]
@@ -46,48 +59,103 @@ struct Current {
 struct TimedOut(Duration);
 
 impl Link {
-    pub(super) fn new(server: Server, check: Check, timeout: Duration) -> Self {
-        Self { server, check, timeout, current: Mutex::default() }
+    /// Connects for the first time.
+    pub(super) async fn open(server: Server, check: Check, timeout: Duration) -> Result<Self, RedisStoreError> {
+        let line = Arc::new(Line { server, check, timeout, current: Mutex::default() });
+        let connection = line.connect().await?;
+        tokio::spawn(Arc::clone(&line).watch(0, connection.clone()));
+        line.current().connecting = Some(ready(Ok(connection)).boxed().shared());
+        Ok(Self(line))
     }
 
-    /// Sends a command, once: one whose answer got lost is not repeated here.
+    /// Sends a command, once: one whose answer got lost is not repeated.
     pub(super) async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let (generation, mut connection) = self.in_time(self.connection()).await?.map_err(unavailable)?;
-        let answer = self.in_time(connection.query(command)).await;
+        let (generation, connecting) = self.connecting();
+        let mut connection = connecting.await.map_err(|error| StoreError::Unavailable(error.into()))?;
+        let answer = timeout(self.0.timeout, connection.query(command)).await;
         let broken = match &answer {
             Ok(Ok(_)) => false,
             Ok(Err(error)) => is_of_the_connection(error),
             Err(_) => true,
         };
-        if broken {
-            self.forget(generation).await;
+        // A cluster's connection is many, and mends itself.
+        if broken && matches!(connection, Connection::One(_)) {
+            self.0.forget(generation);
         }
-        answer?.map_err(store_error)
+        answer.map_err(|_| StoreError::Unavailable(TimedOut(self.0.timeout).into()))?.map_err(store_error)
     }
 
-    /// The connection, made and checked if there is none. Others wait for it meanwhile.
-    pub(super) async fn connection(&self) -> Result<(u64, Connection), RedisStoreError> {
-        let mut current = self.current.lock().await;
-        if let Some(connection) = &current.connection {
-            return Ok((current.generation, connection.clone()));
+    /// The connection, or the one that is being made, or a new one.
+    fn connecting(&self) -> (u64, Connecting) {
+        let mut current = self.0.current();
+        let generation = match &current.connecting {
+            Some(connecting) => return (current.generation, connecting.clone()),
+            None => current.generation + 1,
+        };
+        let line = Arc::clone(&self.0);
+        let task = tokio::spawn(async move {
+            let connected = line.connect().await;
+            match &connected {
+                Ok(connection) => drop(tokio::spawn(Arc::clone(&line).watch(generation, connection.clone()))),
+                Err(_) => drop(tokio::spawn(line.forget_later(generation))),
+            }
+            connected.map_err(Arc::new)
+        });
+        let connecting =
+            async { task.await.unwrap_or_else(|lost| Err(Arc::new(RedisStoreError::Connect(lost.into())))) };
+        let connecting = connecting.boxed().shared();
+        *current = Current { generation, connecting: Some(connecting.clone()) };
+        (generation, connecting)
+    }
+}
+
+impl Line {
+    async fn connect(&self) -> Result<Connection, RedisStoreError> {
+        let connected = async {
+            let mut connection = self.server.connect(self.timeout).await?;
+            self.check.run(&mut connection).await?;
+            Ok(connection)
+        };
+        timeout(self.timeout, connected).await.map_err(|late| RedisStoreError::Connect(late.into()))?
+    }
+
+    /// Settings change, primaries are demoted, nodes join a cluster: looks again from time to time.
+    async fn watch(self: Arc<Self>, generation: u64, mut connection: Connection) {
+        let line = Arc::downgrade(&self);
+        drop(self);
+        loop {
+            let Some(every) = line.upgrade().map(|line| line.check.every) else { return };
+            sleep(every).await;
+            let Some(line) = line.upgrade() else { return };
+            if line.current().generation != generation {
+                return;
+            }
+            let looked = timeout(line.timeout, line.check.run(&mut connection)).await;
+            // A server that is away is noticed by those who need it.
+            if let Ok(Err(refusal)) = looked
+                && !matches!(refusal, RedisStoreError::Connect(_))
+            {
+                return line.forget(generation);
+            }
         }
-        let mut connection = self.server.connect(self.timeout).await?;
-        self.check.run(&mut connection).await?;
-        current.generation += 1;
-        current.connection = Some(connection.clone());
-        Ok((current.generation, connection))
     }
 
     /// Lets the next command connect anew, unless somebody did so already.
-    async fn forget(&self, generation: u64) {
-        let mut current = self.current.lock().await;
+    fn forget(&self, generation: u64) {
+        let mut current = self.current();
         if current.generation == generation {
-            current.connection = None;
+            current.connecting = None;
         }
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, StoreError> {
-        timeout(self.timeout, work).await.map_err(|_| StoreError::Unavailable(TimedOut(self.timeout).into()))
+    async fn forget_later(self: Arc<Self>, generation: u64) {
+        sleep(PAUSE).await;
+        self.forget(generation);
+    }
+
+    /// Nothing is left half done under the lock.
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,13 +189,9 @@ fn is_of_the_connection(error: &RedisError) -> bool {
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }
 
-fn unavailable(error: RedisStoreError) -> StoreError {
-    StoreError::Unavailable(error.into())
-}
-
 fn store_error(error: RedisError) -> StoreError {
     match (error.kind(), error.code()) {
-        // Redis at its `maxmemory` refuses a script before it writes.
+        // Redis at its `maxmemory` refuses a script before it runs.
         (_, Some("OOM")) => StoreError::Rejected,
         (_, Some("WRONGTYPE")) | (ErrorKind::UnexpectedReturnType, _) => StoreError::Corrupt(error.into()),
         _ => StoreError::Unavailable(error.into()),

@@ -33,6 +33,11 @@ impl RedisCluster {
         &self.0
     }
 
+    /// Its nodes, to kill them.
+    pub fn nodes_mut(&mut self) -> &mut [Redis] {
+        &mut self.0
+    }
+
     /// Where clients find it.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {

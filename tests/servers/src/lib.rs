@@ -44,6 +44,12 @@ fn run(command: &mut Command) -> String {
     text
 }
 
+/// A server that does not start says so at once, and not as another one on its port.
+fn assert_runs(server: &mut Child) {
+    let ended = server.try_wait().unwrap();
+    assert!(ended.is_none(), "the server did not start: {ended:?}");
+}
+
 /// `kill -9`.
 fn kill(child: &mut Child) {
     // Dead already is as good.

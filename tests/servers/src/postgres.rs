@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{accepts, free_port, kill, run, wait_until};
+use crate::{accepts, assert_runs, free_port, kill, run, wait_until};
 
 /// A server with a database `postgres` and a user `postgres`, whom it trusts.
 #[derive(Debug)]
@@ -74,6 +74,9 @@ impl Postgres {
         kill(&mut self.server);
         // Those that noticed are gone already.
         drop(Command::new("kill").arg("-9").args(children.split_whitespace()).stderr(Stdio::null()).status());
+        wait_until("its processes are gone", || {
+            children.split_whitespace().all(|child| !Path::new("/proc").join(child).exists())
+        });
     }
 
     /// Starts the server that was killed; it recovers.
@@ -110,9 +113,12 @@ impl Drop for Postgres {
 fn launch(data: &Path, port: u16) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(data.with_file_name("log")).unwrap();
     let mut server = as_server_user(Command::new(tool("postgres")));
-    let server = server.arg("-D").arg(data).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    let mut server = server.arg("-D").arg(data).stdout(Stdio::null()).stderr(log).spawn().unwrap();
     let ready = || Command::new(tool("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
-    wait_until("PostgreSQL accepts connections", || accepts(port) && ready().unwrap().success());
+    wait_until("PostgreSQL accepts connections", || {
+        assert_runs(&mut server);
+        accepts(port) && ready().unwrap().success()
+    });
     server
 }
 

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{accepts, free_port, kill, run, wait_until};
+use crate::{accepts, assert_runs, free_port, kill, run, wait_until};
 
 /// A server on a free port.
 #[derive(Debug)]
@@ -16,8 +16,18 @@ pub struct Redis {
 }
 
 /// What keeps every answered write.
-const DURABLE: [&str; 8] =
-    ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"];
+const DURABLE: [&str; 10] = [
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+    "--no-appendfsync-on-rewrite",
+    "no",
+    "--save",
+    "",
+    "--maxmemory-policy",
+    "noeviction",
+];
 
 impl Redis {
     /// Starts a new server that flushes every write.
@@ -59,6 +69,20 @@ impl Redis {
         kill(&mut self.server);
     }
 
+    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        run(Command::new("kill").args([signal, &self.server.id().to_string()]));
+    }
+
     /// Starts the server that was killed; it reads its file.
     pub fn start_again(&mut self) {
         self.server = launch(&self.directory, self.port, &self.settings);
@@ -80,8 +104,11 @@ impl Drop for Redis {
 fn launch(directory: &TempDir, port: u16, settings: &[String]) -> Child {
     let mut server = Command::new("redis-server");
     server.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(directory.path()).args(settings);
-    let server = server.stdout(Stdio::null()).spawn().unwrap_or_else(|error| panic!("redis-server: {error}"));
+    let mut server = server.stdout(Stdio::null()).spawn().unwrap_or_else(|error| panic!("redis-server: {error}"));
     let answers = || Command::new("redis-cli").args(["-p", &port.to_string(), "PING"]).output().unwrap().stdout;
-    wait_until("Redis answers", || accepts(port) && answers().starts_with(b"PONG"));
+    wait_until("Redis answers", || {
+        assert_runs(&mut server);
+        accepts(port) && answers().starts_with(b"PONG")
+    });
     server
 }

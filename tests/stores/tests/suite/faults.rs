@@ -195,14 +195,14 @@ async fn silence(server: Server) {
     recovers(&*store).await;
 }
 
-/// After some calls that fail, at most one per dead connection.
+/// After some calls that fail.
 async fn recovers(store: &dyn SessionStore) {
-    let mut failed = 0;
-    while let Err(error) = store.load(&record(1, 0).key).await {
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        failed += 1;
-        assert!(failed < 10, "the store does not recover: {error:?}");
-    }
+    let found_again = async {
+        while let Err(error) = store.load(&record(1, 0).key).await {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        }
+    };
+    timeout(LONG, found_again).await.expect("the store recovers");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,20 +232,18 @@ async fn an_exhausted_pool_is_unavailable_in_bounded_time() {
             tokio::spawn(async move { swap(&store, 0).await })
         })
         .collect();
-    let mut without_connection = 0;
     for waiting in waiting {
         let error = waiting.await.unwrap().unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        let source = std::error::Error::source(&error).unwrap().to_string();
-        without_connection += u32::from(source.starts_with("no connection"));
     }
-    assert!(without_connection > 0);
     holder.kill().unwrap();
     holder.wait().unwrap();
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'");
     recovers(&store).await;
-    // Those who gave up have written nothing: what had not begun was never sent, what was sent was cancelled.
-    assert_eq!(swap(&store, 0).await.unwrap(), Swap::Replaced);
+    // Those who gave up do not know whether theirs was carried out: one may have been, before or after.
+    assert_ne!(swap(&store, 0).await.unwrap(), Swap::Missing);
+    let revision = store.load(&record(1, 0).key).await.unwrap().map(|record| record.revision);
+    assert_eq!(revision, Some(1));
 }
 
 /// More requests than connections: they take turns.

@@ -7,4 +7,5 @@ mod crash;
 mod faults;
 mod postgres;
 mod processes;
+mod recovery;
 mod redis;

@@ -35,7 +35,8 @@ async fn refusal(server: &Postgres) -> PostgresStoreError {
 
 #[tokio::test]
 async fn servers_that_lose_charges_are_refused_unless_the_host_accepts_it() {
-    for (setting, name) in [("fsync = off", "fsync"), ("synchronous_commit = off", "synchronous_commit")] {
+    for name in ["fsync", "full_page_writes", "synchronous_commit"] {
+        let setting = &format!("{name} = off");
         let server = Postgres::start_with(&[setting]);
         let refusal = refusal(&server).await;
         assert!(
@@ -69,6 +70,38 @@ async fn a_setting_that_changes_later_is_noticed_by_the_next_connection_and_does
     let refused = refused.expect("a connection to a server that loses charges");
     assert_eq!(refused.code(), "unavailable");
     assert!(std::error::Error::source(&refused).unwrap().to_string().contains("synchronous_commit"), "{refused:?}");
+}
+
+/// Each new connection looks at the table, too.
+#[tokio::test]
+async fn a_table_that_changes_later_is_noticed_by_the_next_connection() {
+    let server = Postgres::start();
+    let store = PostgresStore::connect(&server.url()).await.unwrap();
+    assert_eq!(store.insert_new(&record(1, 1)).await.unwrap(), Inserted::Created);
+    server.sql("ALTER TABLE pinlatch_record SET UNLOGGED");
+    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pinlatch'");
+    for _ in 0..5 {
+        let outcome = store.replace_if(1, &record(1, 2)).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn settings_out_of_range_are_moved_into_it() {
+    let server = Postgres::start();
+    let month = std::time::Duration::from_secs(30 * 86_400);
+    let store = PostgresStore::builder(&server.url()).max_connections(0).timeout(month).connect().await.unwrap();
+    assert_eq!(store.insert_new(&record(1, 1)).await.unwrap(), Inserted::Created);
+}
+
+/// The first host is away; the second is the primary.
+#[tokio::test]
+async fn several_hosts_are_tried_one_after_the_other() {
+    let server = Postgres::start();
+    let url =
+        format!("postgres://postgres@127.0.0.1:1,127.0.0.1:{}/postgres?target_session_attrs=read-write", server.port());
+    let store = PostgresStore::connect(&url).await.unwrap();
+    assert_eq!(store.insert_new(&record(1, 1)).await.unwrap(), Inserted::Created);
 }
 
 #[tokio::test]

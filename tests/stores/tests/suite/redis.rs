@@ -35,6 +35,7 @@ async fn servers_that_lose_charges_are_refused_unless_the_host_accepts_it() {
         ("appendonly", "no"),
         ("appendfsync", "everysec"),
         ("appendfsync", "no"),
+        ("no-appendfsync-on-rewrite", "yes"),
         ("maxmemory-policy", "allkeys-lru"),
         ("maxmemory-policy", "volatile-ttl"),
     ] {
@@ -58,7 +59,22 @@ async fn a_server_that_does_not_show_its_settings_is_refused_unless_the_host_acc
     fill(&store, 1..=1).await;
 }
 
-/// Also one that became a replica while a store was connected to it.
+/// The settings of a server that was told to keep a file are right before that file is there.
+#[tokio::test]
+async fn a_server_whose_file_is_not_complete_yet_is_refused() {
+    let server = Redis::start_with(&["--appendonly", "no", "--rdb-key-save-delay", "20000"]);
+    for key in 0..200 {
+        server.command(&["SET", &key.to_string(), "x"]);
+    }
+    server.command(&["CONFIG", "SET", "appendonly", "yes"]);
+    let refusal = RedisStore::connect(&server.url()).await.unwrap_err();
+    assert!(matches!(refusal, RedisStoreError::LosesCharges { setting: "appendonly", .. }), "{refusal:?}");
+    while RedisStore::connect(&server.url()).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Also one that became a replica while a store was connected to it, which only reads.
 #[tokio::test]
 async fn a_replica_is_refused() {
     let (primary, server) = (Redis::start(), Redis::start());
@@ -69,11 +85,31 @@ async fn a_replica_is_refused() {
         let refusal = accepting.connect().await.unwrap_err();
         assert!(matches!(refusal, RedisStoreError::Replica), "{refusal:?}");
     }
-    // The first write finds out; from then on nothing is read from it either.
-    assert!(matches!(store.insert_new(&record(2, 1)).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.load(&record(1, 1).key).await, Err(StoreError::Unavailable(_))));
+    for _ in 0..3 {
+        assert!(matches!(store.load(&record(1, 1).key).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.list(&OWNER, RecordKind::Session, PAGE).await, Err(StoreError::Unavailable(_))));
+    }
     server.command(&["REPLICAOF", "NO", "ONE"]);
-    assert!(store.load(&record(1, 1).key).await.is_ok());
+    let found_again = async { while store.load(&record(1, 1).key).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(5), found_again).await.unwrap();
+}
+
+/// A setting that changes while a store is connected is noticed the next time it looks.
+#[tokio::test]
+async fn settings_are_looked_at_again() {
+    let server = Redis::start();
+    let every = Duration::from_millis(50);
+    let store = RedisStore::builder(&server.url()).check_every(every).connect().await.unwrap();
+    fill(&store, 1..=1).await;
+    let load = async || store.load(&record(1, 1).key).await;
+    tokio::time::sleep(every * 4).await;
+    assert!(load().await.is_ok());
+    server.command(&["CONFIG", "SET", "appendfsync", "everysec"]);
+    let refused = async { while load().await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(5), refused).await.unwrap();
+    server.command(&["CONFIG", "SET", "appendfsync", "always"]);
+    let taken_again = async { while load().await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(5), taken_again).await.unwrap();
 }
 
 #[tokio::test]
@@ -187,8 +223,35 @@ async fn a_value_that_is_not_a_record_is_corrupt() {
     assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Stale);
     server.command(&["DEL", &key]);
     server.command(&["LPUSH", &key, "a list"]);
-    assert!(matches!(store.load(&record(1, 1).key).await, Err(StoreError::Corrupt(_)) | Ok(None)));
     assert!(matches!(store.replace_if(1, &record(1, 2)).await, Err(StoreError::Corrupt(_))));
+}
+
+/// An index that cannot be written fails the whole insert, or the record would be missing from its owner's list.
+#[tokio::test]
+async fn a_record_without_its_index_entries_is_not_stored() {
+    let server = Redis::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    server.command(&["SET", "{pinlatch:0}:owner", "somebody's text"]);
+    assert!(matches!(store.insert_new(&record(1, 1)).await, Err(StoreError::Corrupt(_))));
+    assert_eq!(store.load(&record(1, 1).key).await.unwrap(), None);
+}
+
+/// A record that went by itself leaves an entry behind. Purging that does not touch another owner's record which has
+/// its name by now.
+#[tokio::test]
+async fn purging_what_went_by_itself_leaves_its_successor() {
+    let server = Redis::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let now = SystemClock.now();
+    let went = Record { expires_at: now.saturating_sub(Record::LINGER - Duration::from_millis(500)), ..record(1, 1) };
+    assert_eq!(store.insert_new(&went).await.unwrap(), Inserted::Created);
+    while store.load(&went.key).await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let successor = Record { owner: Some(OwnerKey([1; 16])), ..record(1, 7) };
+    assert_eq!(store.insert_new(&successor).await.unwrap(), Inserted::Created);
+    assert_eq!(store.purge_expired(now, 10).await.unwrap(), 0);
+    assert_eq!(store.load(&successor.key).await.unwrap(), Some(successor));
 }
 
 #[test]
