@@ -3,11 +3,13 @@
 //! Every operation is one statement at READ COMMITTED, with what it depends on in its `WHERE`. Its row lock decides
 //! among parallel writers, and the loser's condition is looked at again on the row that won.
 
+mod check;
 mod connect;
 mod database;
 mod schema;
 
-pub use self::connect::{PostgresStore, PostgresStoreBuilder, PostgresStoreError};
+pub use self::check::PostgresStoreError;
+pub use self::connect::{PostgresStore, PostgresStoreBuilder};
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreFuture};
 use crate::time::UnixTime;

@@ -5,6 +5,7 @@
 
 mod check;
 mod connect;
+mod connection;
 mod keyspace;
 mod layout;
 mod link;

@@ -1,8 +1,7 @@
-//! Connections: how they are made, and which servers are refused.
+//! The store, its settings, and how connections are made.
 
 use core::fmt;
 use core::time::Duration;
-use std::error::Error;
 use std::sync::Arc;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -11,6 +10,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
+use super::check::{Check, PostgresStoreError};
 use super::database::{Cancel, Database};
 use super::schema::{self, SCHEMA};
 use crate::stores::errand::Errands;
@@ -28,42 +28,6 @@ use crate::stores::errand::Errands;
 pub struct PostgresStore {
     pub(super) database: Database,
     pub(super) errands: Errands,
-}
-
-/// Why a server cannot serve as a store.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PostgresStoreError {
-    /// The connection string is not one.
-    #[error("the connection string cannot be used")]
-    Url(#[source] Box<dyn Error + Send + Sync>),
-    /// The server cannot be reached, or said no.
-    #[error("PostgreSQL cannot be reached or refused the connection")]
-    Connect(#[source] Box<dyn Error + Send + Sync>),
-    /// Its rows may be old. Connect to the primary; with several hosts, add `target_session_attrs=read-write`.
-    #[error("the PostgreSQL server is a standby")]
-    Standby,
-    /// A crash would give guesses back, or tear pages. Set it to `on`, or say [`PostgresStoreBuilder::accept_charge_loss`].
-    #[error("PostgreSQL has {setting} = off: a crash would give charged guesses back")]
-    LosesCharges {
-        /// `fsync`, `full_page_writes` or `synchronous_commit`.
-        setting: &'static str,
-    },
-    /// The table is `UNLOGGED`: a crash would empty it.
-    #[error("the table pinlatch_record is unlogged: a crash would empty it")]
-    Unlogged,
-    /// The table is another application's, or another version's.
-    #[error("the table pinlatch_record has the comment \"{found}\", not \"{}\"", schema::VERSION)]
-    WrongSchema {
-        /// Its comment.
-        found: String,
-    },
-}
-
-impl From<tokio_postgres::Error> for PostgresStoreError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Connect(error.into())
-    }
 }
 
 /// Settings of a [`PostgresStore`].
@@ -143,6 +107,35 @@ impl<T> PostgresStoreBuilder<T> {
         T::TlsConnect: Send + Sync,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
+        let config = self.config()?;
+        let check = Check { timeout: self.timeout, accept_charge_loss: self.accept_charge_loss };
+        let first = async {
+            let (mut client, connection) = config.connect(self.tls.clone()).await?;
+            // It ends with the client.
+            tokio::spawn(connection);
+            check.run(&client).await?;
+            schema::ensure(&mut client).await
+        };
+        timeout(self.timeout, first).await.map_err(|late| PostgresStoreError::Connect(late.into()))??;
+
+        let cancel = cancel(self.tls.clone(), self.timeout);
+        let recycling_method = RecyclingMethod::Fast;
+        let pool = Pool::builder(Manager::from_config(config, self.tls, ManagerConfig { recycling_method }))
+            .max_size(self.max_connections)
+            // To wait for a turn takes nothing from the time to connect, or a queue would leave nobody enough of it.
+            .wait_timeout(Some(self.timeout))
+            .create_timeout(Some(self.timeout))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(move |client, _| {
+                Box::pin(async move { look(check, client).await.map_err(|no| HookError::message(no.to_string())) })
+            }))
+            .build()
+            .map_err(|error| PostgresStoreError::Connect(error.into()))?;
+        let database = Database { pool, timeout: self.timeout, cancel };
+        Ok(PostgresStore { database, errands: Errands::new(self.timeout) })
+    }
+
+    fn config(&self) -> Result<Config, PostgresStoreError> {
         let mut config: Config = self.url.parse().map_err(|error| PostgresStoreError::Url(Box::new(error)))?;
         // Each of several hosts gets its share, so that one that is away leaves time for the others.
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX).max(1);
@@ -155,78 +148,31 @@ impl<T> PostgresStoreBuilder<T> {
         if self.require_tls {
             config.ssl_mode(SslMode::Require);
         }
-        let check = Check { timeout: self.timeout, accept_charge_loss: self.accept_charge_loss };
-        let first = async {
-            let (mut client, connection) = config.connect(self.tls.clone()).await?;
-            // It ends with the client.
-            tokio::spawn(connection);
-            check.settings(&client).await?;
-            schema::ensure(&mut client).await
-        };
-        timeout(self.timeout, first).await.map_err(|late| PostgresStoreError::Connect(late.into()))??;
-
-        let (tls, limit) = (self.tls.clone(), self.timeout);
-        let cancel: Cancel = Arc::new(move |token| {
-            let tls = tls.clone();
-            // A server that cannot be told so notices by itself.
-            Box::pin(async move { drop(timeout(limit, token.cancel_query(tls)).await) })
-        });
-        let recycling_method = RecyclingMethod::Fast;
-        let pool = Pool::builder(Manager::from_config(config, self.tls, ManagerConfig { recycling_method }))
-            .max_size(self.max_connections)
-            // To wait for a turn takes nothing from the time to connect, or a queue would leave nobody enough of it.
-            .wait_timeout(Some(self.timeout))
-            .create_timeout(Some(self.timeout))
-            .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(move |client, _| {
-                let checked = async move {
-                    let checked = timeout(check.timeout, check.run(client)).await;
-                    checked.map_err(|late| PostgresStoreError::Connect(late.into()))?
-                };
-                Box::pin(async move { checked.await.map_err(|refusal| HookError::message(refusal.to_string())) })
-            }))
-            .build()
-            .map_err(|error| PostgresStoreError::Connect(error.into()))?;
-        let database = Database { pool, timeout: self.timeout, cancel };
-        Ok(PostgresStore { database, errands: Errands::new(self.timeout) })
+        Ok(config)
     }
 }
 
-/// What is asked of every new connection, as the server behind it may be another one by then.
-#[derive(Clone, Copy)]
-struct Check {
-    timeout: Duration,
-    accept_charge_loss: bool,
+/// Looks at the server and the table behind a new connection.
+async fn look(check: Check, client: &Client) -> Result<(), PostgresStoreError> {
+    let looked = async {
+        check.run(client).await?;
+        schema::check(client).await
+    };
+    timeout(check.timeout, looked).await.map_err(|late| PostgresStoreError::Connect(late.into()))?.map(drop)
 }
 
-impl Check {
-    async fn run(self, client: &Client) -> Result<(), PostgresStoreError> {
-        self.settings(client).await?;
-        schema::check(client).await.map(drop)
-    }
-
-    async fn settings(self, client: &Client) -> Result<(), PostgresStoreError> {
-        const ASK: &str = "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),
-            current_setting('synchronous_commit')";
-        let row = client.query_one(ASK, &[]).await?;
-        if row.try_get(0)? {
-            return Err(PostgresStoreError::Standby);
-        }
-        for (column, setting) in [(1, "fsync"), (2, "full_page_writes"), (3, "synchronous_commit")] {
-            if row.try_get::<_, &str>(column)? == "off" && !self.accept_charge_loss {
-                return Err(PostgresStoreError::LosesCharges { setting });
-            }
-        }
-        // What was found stays for this connection, whatever the server is told later. What takes longer than anyone
-        // waits is given up.
-        let pin = format!(
-            "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false);
-             SET default_transaction_isolation = 'read committed';
-             SET statement_timeout = {}",
-            self.timeout.as_millis().max(1)
-        );
-        Ok(client.batch_execute(&pin).await?)
-    }
+fn cancel<T>(tls: T, limit: Duration) -> Cancel
+where
+    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+    T::Stream: Send + Sync,
+    T::TlsConnect: Send + Sync,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    Arc::new(move |token| {
+        let tls = tls.clone();
+        // A server that cannot be told so notices by itself.
+        Box::pin(async move { drop(timeout(limit, token.cancel_query(tls)).await) })
+    })
 }
 
 impl fmt::Debug for PostgresStore {

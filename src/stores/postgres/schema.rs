@@ -2,9 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::connect::PostgresStoreError;
-
-pub(super) const VERSION: &str = "pinlatch 1";
+use super::check::{PostgresStoreError, VERSION};
 
 /// A row is written anew at each unlock. That stays cheap as long as no indexed column changes and there is room on the
 /// page: so the expiry is indexed by its day, and a part of each page is left free.

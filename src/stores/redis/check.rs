@@ -4,10 +4,9 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::error::Error;
 
-use ::redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
-use ::redis::{Cmd, FromRedisValue, RedisError, Value, cmd, from_redis_value};
+use ::redis::{Cmd, FromRedisValue, RedisError, Value, cmd};
 
-use super::link::Connection;
+use super::connection::Connection;
 
 /// Why a server cannot serve as a store.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +25,7 @@ pub enum RedisStoreError {
     #[error("the Redis server is a replica")]
     Replica,
     /// A crash would give guesses back, or live records could be evicted. Set it as the message says, or say
-    /// [`RedisStoreBuilder::accept_charge_loss`].
+    /// [`accept_charge_loss`](super::RedisStoreBuilder::accept_charge_loss).
     #[error("Redis has {setting} {found}: charged guesses would get lost; set it to {needed}")]
     LosesCharges {
         /// `appendonly`, `appendfsync`, `no-appendfsync-on-rewrite` or `maxmemory-policy`.
@@ -43,7 +42,7 @@ pub enum RedisStoreError {
         found: String,
     },
     /// The server does not show its role, version or settings. If you know that they are right, say
-    /// [`RedisStoreBuilder::accept_charge_loss`].
+    /// [`accept_charge_loss`](super::RedisStoreBuilder::accept_charge_loss).
     #[error("Redis does not show its settings")]
     Unverifiable(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -82,12 +81,12 @@ impl Check {
 }
 
 async fn look(connection: &mut Connection) -> Result<(), RedisStoreError> {
-    for role in connection.ask_primaries::<Vec<Value>>(&cmd("ROLE")).await? {
+    for role in ask::<Vec<Value>>(connection, &cmd("ROLE")).await? {
         if role.first() != Some(&Value::BulkString(b"master".to_vec())) {
             return Err(RedisStoreError::Replica);
         }
     }
-    for info in connection.ask_primaries::<String>(&cmd("INFO")).await? {
+    for info in ask::<String>(connection, &cmd("INFO")).await? {
         let fact = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("");
         let version = fact("redis_version");
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -106,7 +105,7 @@ async fn look(connection: &mut Connection) -> Result<(), RedisStoreError> {
     for (setting, _) in NEEDED {
         settings.arg(setting);
     }
-    for shown in connection.ask_primaries::<HashMap<String, String>>(&settings).await? {
+    for shown in ask::<HashMap<String, String>>(connection, &settings).await? {
         for (setting, needed) in NEEDED {
             let found = shown.get(setting).cloned().unwrap_or_default();
             if found != needed {
@@ -117,20 +116,9 @@ async fn look(connection: &mut Connection) -> Result<(), RedisStoreError> {
     Ok(())
 }
 
-impl Connection {
-    /// Asks the server, or each primary of a cluster.
-    async fn ask_primaries<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<Vec<T>, RedisStoreError> {
-        let answers = match self {
-            Self::One(connection) => command.query_async(connection).await.map(|answer| vec![answer]),
-            Self::Cluster(connection) => {
-                let primaries = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-                let answers = connection.route_command(command.clone(), primaries).await;
-                answers.and_then(|answers| Ok(from_redis_value::<HashMap<String, T>>(answers)?.into_values().collect()))
-            }
-        };
-        answers.map_err(|error| match error.is_io_error() {
-            true => RedisStoreError::Connect(error.into()),
-            false => RedisStoreError::Unverifiable(error.into()),
-        })
-    }
+async fn ask<T: FromRedisValue>(connection: &mut Connection, command: &Cmd) -> Result<Vec<T>, RedisStoreError> {
+    connection.ask_primaries(command).await.map_err(|error| match error.is_io_error() {
+        true => RedisStoreError::Connect(error.into()),
+        false => RedisStoreError::Unverifiable(error.into()),
+    })
 }

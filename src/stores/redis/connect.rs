@@ -8,9 +8,10 @@ use ::redis::cluster::ClusterClient;
 use ::redis::{Client, RedisResult};
 
 use super::check::{Check, RedisStoreError};
+use super::connection::Server;
 use super::keyspace::Keyspace;
 use super::layout::Layout;
-use super::link::{Link, Server};
+use super::link::Link;
 use crate::stores::errand::Errands;
 
 /// A store in Redis 7.0 or later, or Valkey, alone or as a cluster, shared by any number of machines. Clones share its

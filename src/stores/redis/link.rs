@@ -5,30 +5,14 @@ use core::pin::Pin;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::cluster::ClusterClient;
-use ::redis::cluster_async::ClusterConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
-};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use tokio::time::{sleep, timeout};
 
 use super::check::{Check, RedisStoreError};
+use super::connection::{Connection, Server};
 use crate::store::StoreError;
-
-/// Where the records are.
-pub(super) enum Server {
-    One(Client),
-    Cluster(Box<ClusterClient>),
-}
-
-#[derive(Clone)]
-pub(super) enum Connection {
-    One(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
 
 #[derive(Clone)]
 pub(super) struct Link(Arc<Line>);
@@ -156,29 +140,6 @@ impl Line {
     /// Nothing is left half done under the lock.
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Server {
-    async fn connect(&self, timeout: Duration) -> RedisResult<Connection> {
-        match self {
-            Self::One(client) => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(timeout))
-                    .set_response_timeout(Some(timeout));
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::One)
-            }
-            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
-        }
-    }
-}
-
-impl Connection {
-    pub(super) async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
-        match self {
-            Self::One(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
-        }
     }
 }
 

@@ -26,9 +26,9 @@ fn accepts(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Waits until something holds.
+/// Waits until something holds, a minute at most.
 #[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
         assert!(begin.elapsed() < Duration::from_secs(60), "waited in vain: {what}");

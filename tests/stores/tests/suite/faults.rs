@@ -9,7 +9,7 @@ use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
 use pinlatch::stores::{PostgresStore, RedisStore};
 use pinlatch::{FullLogin, UnixTime};
 use pinlatch_store_tests::{GUESSES, PIN, WRONG, login, pin, pool, sessions, subject, unlock};
-use pinlatch_test_servers::{Fault, Postgres, Proxy};
+use pinlatch_test_servers::{Fault, Postgres, Proxy, wait_until};
 use tokio::time::timeout;
 
 use crate::client::Server;
@@ -225,7 +225,8 @@ async fn an_exhausted_pool_is_unavailable_in_bounded_time() {
     let hold = "BEGIN; LOCK TABLE pinlatch_record; SELECT 'held'; SELECT pg_sleep(60)";
     let mut holder =
         Command::new("psql").args(["-X", "-d", &server.url(), "-c", hold]).stdout(Stdio::null()).spawn().unwrap();
-    while server.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'").trim() == "0" {}
+    let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'";
+    wait_until("the table is held", || server.sql(held).trim() != "0");
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let store = store.clone();

@@ -9,7 +9,7 @@ use pinlatch::UnixTime;
 use pinlatch::record::{Inserted, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::{SessionStore, StoreError};
 use pinlatch::stores::{PostgresStore, RedisStore};
-use pinlatch_test_servers::{Fault, Postgres, Proxy, Redis, RedisCluster};
+use pinlatch_test_servers::{Fault, Postgres, Proxy, Redis, RedisCluster, wait_until};
 use tokio::time::{sleep, timeout};
 
 use crate::client::Server;
@@ -114,7 +114,7 @@ async fn a_caller_that_gives_up_leaves_no_busy_connection_behind() {
     let psql = Command::new("psql").args(["-X", "-d", &server.url(), "-c", hold]).stdout(Stdio::null()).spawn();
     let mut holder = psql.unwrap();
     let held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-    while server.sql(held).trim() == "0" {}
+    wait_until("the row is held", || server.sql(held).trim() != "0");
     drop(timeout(PATIENCE / 4, store.replace_if(0, &record(1, 1))).await);
     let other = async {
         loop {
@@ -220,7 +220,7 @@ async fn a_lost_answer_of_a_cluster_is_unknown() {
     node.command(&["CONFIG", "SET", "cluster-announce-ip", "127.0.0.1"]);
     node.command(&["CONFIG", "SET", "cluster-announce-port", &proxy.port().to_string()]);
     node.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    while !node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {}
+    wait_until("the cluster is whole", || node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let url = Redis::url_at(proxy.port());
     let store = RedisStore::cluster([url.as_str()]).connect().await.unwrap();
     let present = async |mark: u8| {
