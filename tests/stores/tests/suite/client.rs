@@ -3,7 +3,20 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use pinlatch::UnixTime;
+use pinlatch::record::{Record, RecordKey, RecordKind};
 use pinlatch_test_servers::{Postgres, Redis};
+
+/// A record without an owner.
+pub(crate) fn record(mark: u8, revision: u64) -> Record {
+    Record {
+        key: RecordKey { kind: RecordKind::Session, id: [mark; 16] },
+        owner: None,
+        revision,
+        expires_at: UnixTime::from_secs(4_000_000_000),
+        body: vec![mark; 300],
+    }
+}
 
 /// One of the servers.
 pub(crate) enum Server {

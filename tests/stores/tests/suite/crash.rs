@@ -3,25 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinlatch::UnixTime;
-use pinlatch::record::{Inserted, Record, RecordKey, RecordKind, Swap};
+use pinlatch::record::{Inserted, Swap};
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{PostgresStore, RedisStore};
 use pinlatch_test_servers::{Postgres, Redis};
 
-use crate::client::Server;
+use crate::client::{Server, record};
 
 const COUNTERS: u8 = 8;
-
-fn record(counter: u8, revision: u64) -> Record {
-    Record {
-        key: RecordKey { kind: RecordKind::Session, id: [counter; 16] },
-        owner: None,
-        revision,
-        expires_at: UnixTime::from_secs(4_000_000_000),
-        body: vec![counter; 300],
-    }
-}
 
 /// Counts a record up, as charges do, until the store fails. Returns the last revision that it acknowledged.
 async fn count(store: Arc<dyn SessionStore>, counter: u8, mut revision: u64) -> u64 {

@@ -252,6 +252,7 @@ async fn purging_what_went_by_itself_leaves_its_successor() {
     }
     let successor = Record { owner: Some(OwnerKey([1; 16])), ..record(1, 7) };
     assert_eq!(store.insert_new(&successor).await.unwrap(), Inserted::Created);
+    assert_eq!(store.list(&OWNER, RecordKind::Session, PAGE).await.unwrap(), [], "it is another's by now");
     assert_eq!(store.purge_expired(now, 10).await.unwrap(), 0);
     assert_eq!(store.load(&successor.key).await.unwrap(), Some(successor));
 }
