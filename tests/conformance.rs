@@ -49,6 +49,7 @@ enum Flaw {
     ListIgnoresOwner,
     ListUnordered,
     MixesKinds,
+    PurgeByFirstExpiry,
     PurgeIgnoresLimit,
     PurgeRaces,
     PurgesTooMuch,
@@ -68,6 +69,8 @@ struct Toy {
     records: Arc<Mutex<BTreeMap<RecordKey, Record>>>,
     /// What was written through this handle.
     written: Mutex<Vec<RecordKey>>,
+    /// With which expiry a record began.
+    first: Mutex<BTreeMap<RecordKey, UnixTime>>,
     /// Set while a swap is under way.
     busy: AtomicBool,
     flaw: Flaw,
@@ -135,6 +138,7 @@ impl Toy {
         }
         let row = self.row(record);
         self.written.lock().unwrap().push(row.key);
+        self.first.lock().unwrap().insert(row.key, row.expires_at);
         let taken = {
             let mut records = self.records.lock().unwrap();
             let taken = records.contains_key(&row.key);
@@ -232,7 +236,11 @@ impl Toy {
         let last =
             if self.flaw == Flaw::PurgesTooMuch { before } else { UnixTime::from_millis(before.as_millis() - 1) };
         let limit = if self.flaw == Flaw::PurgeIgnoresLimit { usize::MAX } else { limit as usize };
-        let expired = |record: &&Record| record.expires_at <= last;
+        let first = self.first.lock().unwrap().clone();
+        let expired = |record: &&Record| {
+            let began = first.get(&record.key).filter(|_| self.flaw == Flaw::PurgeByFirstExpiry);
+            began.copied().unwrap_or(record.expires_at) <= last
+        };
         let find = |records: &BTreeMap<RecordKey, Record>| -> Vec<RecordKey> {
             records.values().filter(expired).take(limit).map(|record| record.key).collect()
         };
@@ -280,7 +288,7 @@ async fn violations(flaw: Flaw) -> Vec<&'static str> {
     let records = Arc::default();
     let handle = async || {
         let records = if flaw == Flaw::HandlesAreApart { Arc::default() } else { Arc::clone(&records) };
-        Toy { records, written: Mutex::default(), busy: AtomicBool::default(), flaw }
+        Toy { records, written: Mutex::default(), first: Mutex::default(), busy: AtomicBool::default(), flaw }
     };
     match check(handle).await {
         Ok(()) => Vec::new(),
@@ -309,6 +317,7 @@ async fn every_flaw_is_found() {
         (Flaw::SwapRemovesFirst, "list has a record that stays on a page, whatever is written meanwhile"),
         (Flaw::ListUnordered, "list is of one owner and one kind, in ascending order of id"),
         (Flaw::MixesKinds, "kinds are apart"),
+        (Flaw::PurgeByFirstExpiry, "purge_expired goes by the expiry that was written last"),
         (Flaw::PurgeIgnoresLimit, "purge_expired removes at most as many as it may"),
         (Flaw::PurgeRaces, "purge_expired does not remove what was replaced by something that expires later"),
         (Flaw::PurgesTooMuch, "purge_expired removes what expired before the instant and nothing else"),

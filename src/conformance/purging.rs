@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use super::{Bench, Checked, Drawer, Violation, expect};
-use crate::record::{Record, Swap};
+use crate::record::{Inserted, Record, Swap};
 use crate::store::StoreError;
 
 const DRAWER: Drawer = Drawer(4);
@@ -12,6 +12,7 @@ pub(super) async fn check(bench: &Bench<'_>) -> Vec<Violation> {
             .judge(DRAWER, "purge_expired removes what expired before the instant and nothing else", boundary(bench))
             .await,
         bench.judge(DRAWER, "purge_expired removes at most as many as it may", limit(bench)).await,
+        bench.judge(DRAWER, "purge_expired goes by the expiry that was written last", moved(bench)).await,
         bench
             .judge(
                 DRAWER,
@@ -63,6 +64,19 @@ async fn limit(bench: &Bench<'_>) -> Checked {
     expect("the number of what remains", remaining(bench).await?.len(), 4)?;
     expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 3)?;
     expect("what remains", remaining(bench).await?, vec![6])
+}
+
+/// One gets a longer life, days longer, and one a shorter.
+async fn moved(bench: &Bench<'_>) -> Checked {
+    let (soon, late) = (expiring(bench, 1), DRAWER.record(1, 2));
+    expect("inserting", bench.one.insert_new(&soon).await?, Inserted::Created)?;
+    expect("the swap", bench.one.replace_if(1, &late).await?, Swap::Replaced)?;
+    let (late, soon) = (DRAWER.record(2, 1), Record { revision: 2, ..expiring(bench, 2) });
+    expect("inserting", bench.one.insert_new(&late).await?, Inserted::Created)?;
+    expect("the swap", bench.one.replace_if(1, &soon).await?, Swap::Replaced)?;
+    let before = expiring(bench, 6).expires_at;
+    expect("the number of purged records", bench.one.purge_expired(before, 100).await?, 1)?;
+    expect("what remains", remaining(bench).await?, vec![1])
 }
 
 /// Records are purged and given a longer life at the same moment. Each is either gone before, or there for good.
