@@ -1,8 +1,17 @@
 //! What time it is, and whether that is a time to let people in.
 
+#[cfg(feature = "hours")]
+mod hours_text;
+#[cfg(feature = "hours")]
+mod weekly_hours;
+
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "hours")]
+pub use self::hours_text::HoursError;
+#[cfg(feature = "hours")]
+pub use self::weekly_hours::WeeklyHours;
 use crate::authorize::Window;
 use crate::time::UnixTime;
 

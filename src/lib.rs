@@ -65,6 +65,7 @@
 //! - `memory` (default): [`stores::MemoryStore`].
 //! - `sqlite`: `stores::SqliteStore`, for one machine.
 //! - `postgres`: `stores::PostgresStore`, and `redis`: `stores::RedisStore`, for many. They need a tokio runtime.
+//! - `hours`: `clock::WeeklyHours`, opening hours by the week in any time zone.
 //! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one; [`store`] says how.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!

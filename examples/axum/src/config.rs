@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `TTL`.
+//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `HOURS`, `TTL`.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinlatch::clock::WeeklyHours;
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
@@ -15,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) addr: SocketAddr,
     store: StoreUrl,
     secrets: Option<PathBuf>,
+    hours: Option<WeeklyHours>,
     ttl: Duration,
 }
 
@@ -51,6 +53,9 @@ impl Config {
             addr: variable("ADDR", "127.0.0.1:3000", "an address and port", |text| text.parse().ok())?,
             store: variable("STORE", "sqlite://pinlatch-demo.db", STORES, StoreUrl::parse)?,
             secrets: std::env::var_os("SECRETS").map(PathBuf::from),
+            hours: variable("HOURS", "", "hours as Mon-Fri 08:00-18:00 Europe/Berlin", |text| {
+                if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+            })?,
             ttl: variable("TTL", "900", "10 to 3600 seconds", |text| text.parse().ok().map(Duration::from_secs))?,
         })
     }
@@ -75,7 +80,12 @@ impl Config {
             "pinlatch-demo",
         )?;
         let policy = Policy::builder().access_token_lifetime(self.ttl).build()?;
-        Ok(Sessions::builder(key_ring, store, access_tokens).policy(policy).build()?)
+        let builder = Sessions::builder(key_ring, store, access_tokens).policy(policy);
+        let builder = match &self.hours {
+            Some(hours) => builder.clock(Arc::new(hours.clone())),
+            None => builder,
+        };
+        Ok(builder.build()?)
     }
 
     /// Instances that share a store share the secrets, too.

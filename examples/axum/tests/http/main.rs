@@ -4,6 +4,7 @@
 mod browser;
 mod contract;
 mod crash;
+mod hours;
 mod instances;
 mod page;
 mod race;
