@@ -43,6 +43,7 @@ enum Flaw {
     InsertOverwrites,
     InsertRaces,
     InsertTears,
+    ListByFirstOwner,
     ListIgnoresAfter,
     ListIgnoresKind,
     ListIgnoresLimit,
@@ -69,8 +70,8 @@ struct Toy {
     records: Arc<Mutex<BTreeMap<RecordKey, Record>>>,
     /// What was written through this handle.
     written: Mutex<Vec<RecordKey>>,
-    /// With which expiry a record began.
-    first: Mutex<BTreeMap<RecordKey, UnixTime>>,
+    /// As what a record began.
+    first: Mutex<BTreeMap<RecordKey, Record>>,
     /// Set while a swap is under way.
     busy: AtomicBool,
     flaw: Flaw,
@@ -138,7 +139,7 @@ impl Toy {
         }
         let row = self.row(record);
         self.written.lock().unwrap().push(row.key);
-        self.first.lock().unwrap().insert(row.key, row.expires_at);
+        self.first.lock().unwrap().insert(row.key, row.clone());
         let taken = {
             let mut records = self.records.lock().unwrap();
             let taken = records.contains_key(&row.key);
@@ -216,7 +217,11 @@ impl Toy {
 
     fn page(&self, owner: OwnerKey, kind: RecordKind, page: Page) -> Vec<Record> {
         let records = self.records.lock().unwrap();
-        let of_owner = |record: &&Record| record.owner == Some(owner) || self.flaw == Flaw::ListIgnoresOwner;
+        let first = self.first.lock().unwrap().clone();
+        let of_owner = |record: &&Record| {
+            let began = first.get(&record.key).filter(|_| self.flaw == Flaw::ListByFirstOwner);
+            began.unwrap_or(*record).owner == Some(owner) || self.flaw == Flaw::ListIgnoresOwner
+        };
         let of_kind = |record: &&Record| record.key.kind == kind || self.flaw == Flaw::ListIgnoresKind;
         let mut all: Vec<Record> = records.values().filter(of_owner).filter(of_kind).cloned().collect();
         match (self.flaw, page.after) {
@@ -239,7 +244,7 @@ impl Toy {
         let first = self.first.lock().unwrap().clone();
         let expired = |record: &&Record| {
             let began = first.get(&record.key).filter(|_| self.flaw == Flaw::PurgeByFirstExpiry);
-            began.copied().unwrap_or(record.expires_at) <= last
+            began.unwrap_or(*record).expires_at <= last
         };
         let find = |records: &BTreeMap<RecordKey, Record>| -> Vec<RecordKey> {
             records.values().filter(expired).take(limit).map(|record| record.key).collect()
@@ -310,6 +315,7 @@ async fn every_flaw_is_found() {
         (Flaw::InsertOverwrites, "insert_new never overwrites"),
         (Flaw::InsertRaces, "of many insert_new of one key exactly one creates"),
         (Flaw::InsertTears, "a call that is dropped is done whole or not at all"),
+        (Flaw::ListByFirstOwner, "list follows what is written"),
         (Flaw::ListIgnoresAfter, "the pages of list follow each other"),
         (Flaw::ListIgnoresKind, "list is of one owner and one kind, in ascending order of id"),
         (Flaw::ListIgnoresLimit, "the pages of list follow each other"),
@@ -326,6 +332,7 @@ async fn every_flaw_is_found() {
         (Flaw::SpoiledByDrop, "a call that is dropped is done whole or not at all"),
         (Flaw::SwapCreates, "replace_if never creates"),
         (Flaw::SwapIgnoresRevision, "replace_if needs the expected revision"),
+        (Flaw::SwapIgnoresRevision, "of many replace_if in turn no update is lost"),
         (Flaw::SwapKeepsOwner, "replace_if replaces every field"),
         (Flaw::SwapRaces, "of many replace_if of one revision exactly one replaces"),
         (Flaw::SwapResurrects, "what was removed does not come back"),
