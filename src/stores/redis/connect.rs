@@ -89,9 +89,9 @@ impl RedisStoreBuilder {
         Self { timeout: timeout.clamp(Duration::from_millis(1), Duration::from_secs(86_400)), ..self }
     }
 
-    /// How often the settings are looked at again; every 30 seconds unless set.
+    /// How often the settings are looked at again; every 30 seconds unless set, and no more often than every 10 ms.
     pub fn check_every(self, check_every: Duration) -> Self {
-        Self { check_every, ..self }
+        Self { check_every: check_every.max(Duration::from_millis(10)), ..self }
     }
 
     /// Takes a server that may forget the guesses of the last moments in a crash, or evict live records, or does not
