@@ -112,7 +112,10 @@ impl Service {
             }
             Refusal::LockedOut => {
                 self.report(&Event::LockedOut { session_id });
-                self.forget_exhausted(session_id).await?;
+                // Mostly they are forgotten already.
+                if state.clone().forget_exhausted(&self.policy) {
+                    self.forget_exhausted(session_id).await?;
+                }
                 UnlockError::LockedOut
             }
         })
