@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench stores --features postgres,redis,sqlite` compares a thousand sessions with a million in each
 //! store; `SESSIONS=10000000 STORES=sqlite,postgres` before it takes other numbers. It starts PostgreSQL and Redis
-//! itself (`tests/run` installs them), and needs 1.5 KiB of disk for each session.
+//! itself (`tests/run` installs them), and needs disk and memory for what it compares.
 //!
 //! Few and many are measured in turns, so that a busy machine slows both. The ratio is what counts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]

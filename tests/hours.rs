@@ -137,6 +137,8 @@ fn what_is_not_hours_says_what_is_wrong() {
         ("Mon-Tue-Wed 08:00-18:00 UTC", days("Mon-Tue-Wed")),
         ("Mon,,Tue 08:00-18:00 UTC", days("Mon,,Tue")),
         ("2026-02-30 08:00-18:00 UTC", days("2026-02-30")),
+        ("2026-12-25T10:00 closed UTC", days("2026-12-25T10:00")),
+        ("20261225 closed UTC", days("20261225")),
         ("; Mon 08:00-18:00 UTC", days("")),
         ("Mon 08:00-08:00 UTC", times("08:00-08:00")),
         ("Mon 8:00-18:00 UTC", times("8:00-18:00")),

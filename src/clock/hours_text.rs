@@ -52,15 +52,16 @@ impl FromStr for WeeklyHours {
             let (days, hours) =
                 rule.split_once(char::is_whitespace).ok_or_else(|| HoursError::Days(rule.to_owned()))?;
             let hours = hours.trim();
-            if let Ok(date) = days.parse::<Date>() {
+            // A date and nothing else: a time behind it would be lost.
+            if let Some(date) = days.parse::<Date>().ok().filter(|date| date.to_string() == days) {
                 let hours = if hours == "closed" { Vec::new() } else { list(hours)? };
                 if dates.insert(date, joined(hours)?).is_some() {
                     return Err(HoursError::Twice(date.to_string()));
                 }
                 continue;
             }
-            let hours = list(hours)?;
-            for day in weekdays_of(days)? {
+            let (days, hours) = (weekdays_of(days)?, list(hours)?);
+            for day in days {
                 weekdays[day].extend(&hours);
             }
         }

@@ -24,9 +24,9 @@ use crate::time::UnixTime;
 /// # Ok::<_, pinlatch::clock::HoursError>(())
 /// ```
 ///
-/// Days are `Mon` `Tue` `Wed` `Thu` `Fri` `Sat` `Sun`, ranges of them, or a date; several stand with commas between
-/// them. Hours are `HH:MM-HH:MM`; those that end at or before they begin last into the next day, and belong to the day
-/// on which they begin. `24:00` is the end of a day. A date has its own hours, or is `closed`, whatever weekday it is.
+/// Days are `Mon` `Tue` `Wed` `Thu` `Fri` `Sat` `Sun` and ranges of them, with commas between several; or one date.
+/// Hours are `HH:MM-HH:MM`; those that end before they begin last into the next day, and belong to the day on which
+/// they begin. `24:00` is the end of a day. A date has its own hours, or is `closed`, whatever weekday it is.
 /// The last word names the zone, as the IANA has it.
 ///
 /// Hours begin and end at the first instant at which the zone's clock shows their time **or a later one**. So where a
@@ -56,7 +56,7 @@ impl WeeklyHours {
     /// Whether an instant lies within the hours, and when that changes.
     ///
     /// It is looked 400 days ahead: hours that go on for longer are said to end then, and none that begin later are
-    /// found. Instants after the year 9998 are closed.
+    /// found. Instants beyond the year 9999 are closed.
     #[must_use]
     pub fn window(&self, at: UnixTime) -> Window {
         let mut open_until = None;

@@ -60,3 +60,24 @@ impl Errands {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn more_than_there_is_room_for_are_refused_at_once_also_when_their_callers_have_gone() {
+        let errands = Errands::new(Duration::from_millis(1));
+        let callers: Vec<_> = (0..MOST)
+            .map(|_| {
+                let errands = errands.clone();
+                tokio::spawn(async move { errands.run(core::future::pending::<Result<(), StoreError>>()).await })
+            })
+            .collect();
+        for caller in callers {
+            assert!(matches!(caller.await.unwrap(), Err(StoreError::Unavailable(_))));
+        }
+        let refused = errands.run(core::future::ready(Ok(()))).await.unwrap_err();
+        assert!(std::error::Error::source(&refused).unwrap().to_string().contains("are waiting"));
+    }
+}
