@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 pub use self::hours_text::HoursError;
 #[cfg(feature = "hours")]
 pub use self::weekly_hours::WeeklyHours;
-use crate::authorize::Window;
+use crate::permission::Window;
 use crate::time::UnixTime;
 
 /// The clock of a service and its hours.

@@ -2,6 +2,7 @@
 
 use crate::keyring::Keys;
 use crate::policy::Policy;
+use crate::situation::LastSeen;
 use crate::time::UnixTime;
 
 /// The surroundings of a pure step. `now` is read once per step by whoever calls it.
@@ -13,4 +14,6 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The present.
     pub now: UnixTime,
+    /// From where the request comes, as far as the session's record shall keep it.
+    pub seen: LastSeen,
 }

@@ -1,6 +1,7 @@
-//! MAC, key derivation and the AEAD. Beside `stretch` this is the only file that names a primitive.
+//! MAC, signature, key derivation and the AEAD. Beside `stretch` this is the only file that names a primitive.
 
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -37,11 +38,58 @@ impl MacKey {
     }
 }
 
+/// An Ed25519 key pair (RFC 8032).
+#[derive(Clone)]
+pub(crate) struct SignatureKey(SigningKey);
+
+impl SignatureKey {
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; PublicKey::SIGNATURE_LEN] {
+        self.0.sign(message).to_bytes()
+    }
+
+    pub(crate) fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+}
+
+/// The public half of an Ed25519 key pair.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    pub(crate) const SIGNATURE_LEN: usize = 64;
+
+    /// Refused: bytes that are no point of the curve, a second spelling of one, and points of small order, for which
+    /// anybody can sign.
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Result<Self, NotAuthentic> {
+        let key = VerifyingKey::from_bytes(bytes).map_err(|_| NotAuthentic)?;
+        let canonical = key.to_edwards().compress().to_bytes() == *bytes;
+        if key.is_weak() || !canonical { Err(NotAuthentic) } else { Ok(Self(key)) }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// Refuses a second signature made out of a good one (RFC 8032 §5.1.7: `S` is reduced), and points of small order.
+    pub(crate) fn verify(
+        &self,
+        message: &[u8],
+        signature: &[u8; Self::SIGNATURE_LEN],
+    ) -> Result<(), NotAuthentic> {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| NotAuthentic)
+    }
+}
+
 /// XChaCha20-Poly1305 under one key.
 #[derive(Clone)]
 pub(crate) struct SealKey(XChaCha20Poly1305);
 
-/// The tag did not match: altered, or sealed under another key.
+/// The tag or signature did not match: altered, or made under another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAuthentic;
 

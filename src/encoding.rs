@@ -24,6 +24,16 @@ pub(crate) fn push_base64url(text: &mut String, bytes: &[u8]) {
     }
 }
 
+/// Appends the base64url form of bytes that are no secret, faster.
+pub(crate) fn push_public_base64url(text: &mut String, bytes: &[u8]) {
+    push_base64url(text, bytes);
+}
+
+/// Decodes text that is no secret; anything but canonical spelling is malformed.
+pub(crate) fn decode_public_base64url(text: &str) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(text).ok()
+}
+
 /// Decodes exactly `N` bytes; anything but their one canonical spelling is malformed.
 pub(crate) fn decode_base64url<const N: usize>(text: &[u8]) -> Result<[u8; N], Malformed> {
     let mut bytes = [0; N];

@@ -7,55 +7,80 @@ use rand_core::CryptoRng;
 
 use crate::encoding::{decode_base64url, push_base64url, text_len};
 
-/// The public handle of a session: 16 random bytes. It may be logged and grants nothing.
-///
-/// As text it is 22 characters of base64url.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId([u8; 16]);
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident([u8; $len:literal])) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $len]);
 
-impl SessionId {
-    /// Length in bytes.
-    pub const LEN: usize = 16;
+        impl $name {
+            /// Length in bytes.
+            pub const LEN: usize = $len;
 
-    /// From the bytes of another session id.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
+            /// From the bytes of another one.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
 
-    /// The 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
 
-    pub(crate) fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
-        let mut bytes = [0; 16];
-        rng.fill_bytes(&mut bytes);
-        Self(bytes)
-    }
+            #[allow(dead_code, reason = "not every id is drawn at random")]
+            pub(crate) fn random<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
+                let mut bytes = [0; $len];
+                rng.fill_bytes(&mut bytes);
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut text = String::with_capacity(text_len($len));
+                push_base64url(&mut text, &self.0);
+                f.write_str(&text)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                decode_base64url(text.as_bytes()).map(Self).map_err(|_| NameError::NotAnId)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(text_len(16));
-        push_base64url(&mut text, &self.0);
-        f.write_str(&text)
-    }
+id! {
+    /// The public handle of a session: 16 random bytes. It may be logged and grants nothing.
+    ///
+    /// As text it is 22 characters of base64url.
+    SessionId([u8; 16])
 }
 
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({self})")
-    }
+id! {
+    /// The name of one access token, its `jti`: 16 random bytes. It may be logged and grants nothing.
+    ///
+    /// As text it is 22 characters of base64url.
+    TokenId([u8; 16])
 }
 
-impl core::str::FromStr for SessionId {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        decode_base64url(text.as_bytes()).map(Self).map_err(|_| NameError::NotASessionId)
-    }
+id! {
+    /// Names the key that must sign the requests made with an access token: 20 bytes. It may be logged and grants
+    /// nothing.
+    ///
+    /// As text it is 27 characters of base64url.
+    RequestKeyId([u8; 20])
 }
 
 /// A name that cannot be used. Correct the input; retrying does not help.
@@ -74,9 +99,9 @@ pub enum NameError {
     /// The name has a control character, such as a line break.
     #[error("the name has a control character")]
     ControlCharacter,
-    /// The text is not the 22 characters of a session id.
-    #[error("not a session id")]
-    NotASessionId,
+    /// The text is not an id of this kind.
+    #[error("not an id of this kind")]
+    NotAnId,
 }
 
 /// Refused: empty (unless `min` is 0), too long, or with characters that could forge a log line.
@@ -164,7 +189,7 @@ mod tests {
         assert_eq!(id.to_string().len(), 22);
         assert_eq!(id.to_string().parse(), Ok(id));
         for wrong in ["", "short", "w8PDw8PDw8PDw8PDw8PDwx", "w8PDw8PDw8PDw8PDw8PDwwA"] {
-            assert_eq!(wrong.parse::<SessionId>(), Err(NameError::NotASessionId), "{wrong:?}");
+            assert_eq!(wrong.parse::<SessionId>(), Err(NameError::NotAnId), "{wrong:?}");
         }
     }
 

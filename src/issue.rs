@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::keyring::Keys;
 use crate::session::{Lock, LockKind, SessionState, Wrap};
+use crate::situation::RequestContext;
 use crate::stretched_pin::StretchedPin;
 use crate::subject::SubjectState;
 use crate::token::{SessionToken, WrapId};
@@ -18,17 +19,29 @@ use crate::wrap::{Handle, WrappedToken, wrap_token};
 pub struct FullLogin {
     subject: Subject,
     label: Option<DeviceLabel>,
+    request: RequestContext,
 }
 
 impl FullLogin {
     /// The host vouches that it has just checked the subject's full credentials.
-    pub const fn vouched_by_host(subject: Subject) -> Self {
-        Self { subject, label: None }
+    pub fn vouched_by_host(subject: Subject) -> Self {
+        Self { subject, label: None, request: RequestContext::default() }
     }
 
     /// What the session list will call the device.
     pub fn with_label(self, label: DeviceLabel) -> Self {
         Self { label: Some(label), ..self }
+    }
+
+    /// From where the login comes. A criterion that [remembers](crate::Criterion::remembers) begins with it.
+    pub fn from_request(self, request: RequestContext) -> Self {
+        Self { request, ..self }
+    }
+
+    /// From where the login comes.
+    #[must_use]
+    pub const fn request(&self) -> &RequestContext {
+        &self.request
     }
 
     /// Who logged in.
@@ -65,7 +78,8 @@ pub fn issue<R: CryptoRng + ?Sized>(
         label: login.label,
         epoch: subject.epoch.clone(),
         created_at: context.now,
-        last_unlocked_at: context.now,
+        last_used_at: context.now,
+        last_seen: context.seen,
         wrong_pins: 0,
         reported_wrong_pins: 0,
         locks: vec![Lock::new(index, kind, wrap, context.now)],

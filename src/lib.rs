@@ -86,6 +86,7 @@ mod encoding;
 pub mod id;
 pub mod record;
 mod secret;
+pub mod situation;
 pub mod time;
 mod token;
 
@@ -99,8 +100,10 @@ pub mod authorize;
 pub mod body;
 pub mod context;
 pub mod issue;
+pub mod permission;
 pub mod pin;
 pub mod policy;
+pub mod renew;
 pub mod revoke;
 pub mod session;
 pub mod stretched_pin;
@@ -109,6 +112,7 @@ pub mod unlock;
 pub mod wrap;
 
 pub mod clock;
+pub mod criterion;
 pub mod observer;
 pub mod store;
 
@@ -132,6 +136,8 @@ pub use access_token::{AccessToken, AccessTokenError, AccessTokenKey, AccessToke
 #[doc(inline)]
 pub use clock::{ClockPolicy, SystemClock};
 #[doc(inline)]
+pub use criterion::Criterion;
+#[doc(inline)]
 pub use id::{DeviceLabel, SessionId, Subject, Tenant};
 #[doc(inline)]
 pub use issue::FullLogin;
@@ -145,6 +151,8 @@ pub use pin::{Pin, WeakPin};
 pub use policy::Policy;
 #[cfg(feature = "service")]
 pub use service::*;
+#[doc(inline)]
+pub use situation::RequestContext;
 #[doc(inline)]
 pub use store::{SessionStore, StoreError};
 #[doc(inline)]

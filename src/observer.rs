@@ -1,6 +1,7 @@
 //! What a host may want to record or be told of. No event carries a secret, a wrap id or a PIN.
 
 use crate::id::{SessionId, Subject};
+use crate::permission::Denial;
 use crate::record::RecordKey;
 use crate::time::UnixTime;
 
@@ -59,10 +60,19 @@ pub enum Event {
         /// Whose.
         subject: Subject,
     },
-    /// Use was refused outside the hours.
-    OutsideHours {
+    /// Use was refused before a PIN was looked at: by the hours or by a criterion.
+    Denied {
         /// Which session.
         session_id: SessionId,
+        /// Why.
+        denial: Denial,
+    },
+    /// An access token was renewed without a PIN.
+    Renewed {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
     },
     /// A session was ended: by its owner, by a newer login beyond the limit, or by its cap of wrong PINs.
     Revoked {

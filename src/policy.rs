@@ -16,6 +16,8 @@ const DAY: u64 = 24 * HOUR;
 /// | `absolute_lifetime` | 30 days | 5 minutes to 400 days | full login at least monthly (NIST SP 800-63B-4 §2.1.3) |
 /// | `idle_timeout` | 14 days | 1 minute to 400 days | a forgotten device ends by itself |
 /// | `access_token_lifetime` | 15 minutes | 10 seconds to 1 hour | how long a revoked session may still be believed |
+/// | `renewal_limit` | 0: off | 0 to 24 hours | how long after an unlock an access token may be [renewed](crate::renew) |
+/// | `renewal_window` | 2 minutes | 0 to 1 hour | how long ago it may have expired |
 /// | `max_sessions` | 10 | 1 to 100 | the oldest ends when one more begins |
 /// | `max_wrong_pins` | 100 | 10 to 1000 | of a session's whole life, never reset (NIST §3.2.2) |
 /// | `min_pin_chars` | 6 | 4 to 16 | checked when a PIN is set |
@@ -28,6 +30,8 @@ pub struct Policy {
     absolute_lifetime: Duration,
     idle_timeout: Duration,
     access_token_lifetime: Duration,
+    renewal_limit: Duration,
+    renewal_window: Duration,
     max_sessions: u16,
     max_wrong_pins: u16,
     min_pin_chars: u8,
@@ -59,6 +63,8 @@ impl Default for Policy {
             absolute_lifetime: Duration::from_secs(30 * DAY),
             idle_timeout: Duration::from_secs(14 * DAY),
             access_token_lifetime: Duration::from_secs(15 * MINUTE),
+            renewal_limit: Duration::ZERO,
+            renewal_window: Duration::from_secs(2 * MINUTE),
             max_sessions: 10,
             max_wrong_pins: 100,
             min_pin_chars: 6,
@@ -98,10 +104,14 @@ pub struct PolicyBuilder(Policy);
 settings! {
     /// From login to the end of the session, whatever happens in between.
     absolute_lifetime: Duration,
-    /// From one unlock to the end of the session if no other follows.
+    /// From one unlock or renewal to the end of the session if no other follows.
     idle_timeout: Duration,
     /// The longest an access token lives.
     access_token_lifetime: Duration,
+    /// How long after an unlock an access token may be renewed without a PIN; zero is never.
+    renewal_limit: Duration,
+    /// How long after its expiry an access token may still be renewed.
+    renewal_window: Duration,
     /// Live sessions a subject may have.
     max_sessions: u16,
     /// Wrong PINs in the whole life of a session; the last one ends it.
@@ -158,6 +168,8 @@ impl PolicyBuilder {
             ("absolute_lifetime", "5 minutes to 400 days", secs(policy.absolute_lifetime, 5 * MINUTE, 400 * DAY)),
             ("idle_timeout", "1 minute to 400 days", secs(policy.idle_timeout, MINUTE, 400 * DAY)),
             ("access_token_lifetime", "10 seconds to 1 hour", secs(policy.access_token_lifetime, 10, HOUR)),
+            ("renewal_limit", "0 to 24 hours", secs(policy.renewal_limit, 0, DAY)),
+            ("renewal_window", "0 to 1 hour", secs(policy.renewal_window, 0, HOUR)),
             ("max_sessions", "1 to 100", (1..=100).contains(&policy.max_sessions)),
             ("max_wrong_pins", "10 to 1000", (10..=1000).contains(&policy.max_wrong_pins)),
             ("min_pin_chars", "4 to 16", (4..=16).contains(&policy.min_pin_chars)),
@@ -191,6 +203,8 @@ mod tests {
             ("absolute_lifetime", Policy::builder().absolute_lifetime(far)),
             ("idle_timeout", Policy::builder().idle_timeout(Duration::ZERO)),
             ("access_token_lifetime", Policy::builder().access_token_lifetime(Duration::from_secs(3601))),
+            ("renewal_limit", Policy::builder().renewal_limit(far)),
+            ("renewal_window", Policy::builder().renewal_window(far)),
             ("max_sessions", Policy::builder().max_sessions(0)),
             ("max_wrong_pins", Policy::builder().max_wrong_pins(9)),
             ("min_pin_chars", Policy::builder().min_pin_chars(3)),

@@ -6,6 +6,7 @@ mod lanes;
 mod login;
 mod manage;
 mod records;
+mod renewal;
 mod rotation;
 mod unlock;
 mod unlock_error;
@@ -16,19 +17,25 @@ use std::sync::Arc;
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
 pub use self::manage::{LiveAccessError, SessionInfo};
+pub use self::renewal::{RenewError, RenewedAccess};
 pub use self::unlock::UnlockedSession;
 pub use self::unlock_error::{ChangePinError, UnlockError};
 
 use self::kdf_pool::{Busy, Reservation};
 use self::lanes::{InLane, Lanes};
-use crate::access_token::{AccessTokenError, AccessTokens, VerifiedAccess};
+use crate::access_token::{AccessToken, AccessTokenError, AccessTokens, HostClaims, HostClaimsError, VerifiedAccess};
+use crate::authorize::Grant;
 use crate::clock::{ClockPolicy, SystemClock};
 use crate::context::Context;
+use crate::criterion::Criterion;
 use crate::deadline::within;
 use crate::id::{SessionId, Tenant};
 use crate::keyring::{KeyRing, Keys};
 use crate::observer::{Event, NoObserver, Observer};
 use crate::policy::Policy;
+use crate::permission::{Denial, Permission, Verdict, permit};
+use crate::session::SessionState;
+use crate::situation::{LastSeen, RequestContext};
 use crate::record::OwnerKey;
 use crate::store::{SessionStore, StoreError};
 use crate::stretched_pin::{StretchTask, StretchedPin};
@@ -43,6 +50,7 @@ pub struct Sessions(Arc<Service>);
 struct Service {
     store: Box<dyn SessionStore>,
     clock: Arc<dyn ClockPolicy>,
+    criterion: Option<Box<dyn Criterion>>,
     observer: Arc<dyn Observer>,
     keys: Keys,
     policy: Policy,
@@ -64,6 +72,7 @@ pub struct SessionsBuilder {
     tenant: Tenant,
     policy: Policy,
     clock: Arc<dyn ClockPolicy>,
+    criterion: Option<Box<dyn Criterion>>,
     observer: Arc<dyn Observer>,
     kdf: Option<KdfPool>,
 }
@@ -91,6 +100,11 @@ impl SessionsBuilder {
     /// The clock and its hours; [`SystemClock`] unless set.
     pub fn clock(self, clock: Arc<dyn ClockPolicy>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// In which circumstances a session may be used; in all unless set.
+    pub fn criterion(self, criterion: impl Criterion + 'static) -> Self {
+        Self { criterion: Some(criterion.boxed()), ..self }
     }
 
     /// Who is told of every event; nobody unless set.
@@ -122,6 +136,7 @@ impl SessionsBuilder {
         Ok(Sessions(Arc::new(Service {
             store: self.store,
             clock: self.clock,
+            criterion: self.criterion,
             observer: self.observer,
             keys: self.key_ring.keys(&self.tenant),
             policy: self.policy,
@@ -154,6 +169,7 @@ impl Sessions {
             tenant: Tenant::default(),
             policy: Policy::default(),
             clock: Arc::new(SystemClock),
+            criterion: None,
             observer: Arc::new(NoObserver),
             kdf: None,
         }
@@ -165,7 +181,22 @@ impl Sessions {
     /// # Errors
     /// [`AccessTokenError`].
     pub fn verify(&self, access_token: &str) -> Result<VerifiedAccess, AccessTokenError> {
-        self.0.access_tokens.verify(access_token, self.0.clock.now())
+        self.0.access_tokens.verifier().verify(access_token, self.0.clock.now())
+    }
+
+    /// Another access token for the same grant, with claims of the host's own.
+    ///
+    /// # Errors
+    /// [`HostClaimsError`].
+    pub fn mint(&self, grant: &Grant, claims: &impl serde::Serialize) -> Result<AccessToken, HostClaimsError> {
+        Ok(self.0.mint(grant, &HostClaims::new(claims)?))
+    }
+
+    /// The public keys with which others verify the access tokens, as a JSON Web Key Set: the body of
+    /// `/.well-known/jwks.json`, with the type `application/jwk-set+json`.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.0.access_tokens.verifier().jwks()
     }
 
     /// The rules in force.
@@ -206,8 +237,31 @@ impl Service {
         self.clock.now()
     }
 
-    const fn context(&self, now: UnixTime) -> Context<'_> {
-        Context { keys: &self.keys, policy: &self.policy, now }
+    fn context(&self, now: UnixTime) -> Context<'_> {
+        self.context_of(&RequestContext::default(), now)
+    }
+
+    /// For a step that changes what the session remembers.
+    fn context_of(&self, request: &RequestContext, now: UnixTime) -> Context<'_> {
+        let remembers = self.criterion.as_ref().is_some_and(|criterion| criterion.remembers());
+        let seen = if remembers { request.seen(now) } else { LastSeen::default() };
+        Context { keys: &self.keys, policy: &self.policy, now, seen }
+    }
+
+    /// Whether a session may be used at an instant.
+    fn permit(&self, state: &SessionState, request: &RequestContext, at: UnixTime) -> Result<Permission, Denial> {
+        let verdict = self.criterion.as_ref().map_or(Verdict::ALLOW, |criterion| {
+            criterion.check(&state.situation(request, at))
+        });
+        let permission = permit(self.clock.window(at), verdict);
+        if let Err(denial) = permission {
+            self.report(&Event::Denied { session_id: state.id(), denial });
+        }
+        permission
+    }
+
+    fn mint(&self, grant: &Grant, claims: &HostClaims) -> AccessToken {
+        self.access_tokens.mint(grant, claims, &mut os_rng())
     }
 
     fn report(&self, event: &Event) {

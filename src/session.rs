@@ -3,9 +3,11 @@
 mod encoding;
 
 use crate::attempts::Attempts;
+use crate::context::Context;
 use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::policy::Policy;
 use crate::record::{RecordKey, RecordKind};
+use crate::situation::{LastSeen, RequestContext, Situation};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::token::{Epoch, TokenDigest, WrapId};
@@ -24,6 +26,17 @@ impl LockKind {
         match self {
             Self::ServerPin => true,
         }
+    }
+
+    /// How the opened lock was authenticated, as the claim `amr` has it (RFC 8176).
+    pub(crate) const fn amr(self) -> &'static str {
+        match self {
+            Self::ServerPin => r#"["pin"]"#,
+        }
+    }
+
+    pub(crate) fn from_amr(json: &str) -> Option<Self> {
+        (json == Self::ServerPin.amr()).then_some(Self::ServerPin)
     }
 
     pub(crate) const fn as_u8(self) -> u8 {
@@ -67,6 +80,8 @@ pub(crate) struct Lock {
     pub(crate) pending: Vec<Wrap>,
     /// When a wrap of this lock last died.
     pub(crate) changed_at: UnixTime,
+    /// When its PIN was set.
+    pub(crate) set_at: UnixTime,
 }
 
 impl Lock {
@@ -74,7 +89,7 @@ impl Lock {
     pub(crate) const MAX_PENDING: usize = 2;
 
     pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime) -> Self {
-        Self { index, kind, current, pending: Vec::new(), changed_at: now }
+        Self { index, kind, current, pending: Vec::new(), changed_at: now, set_at: now }
     }
 
     fn wraps(&self) -> impl Iterator<Item = &Wrap> {
@@ -122,7 +137,8 @@ pub struct SessionState {
     pub(crate) label: Option<DeviceLabel>,
     pub(crate) epoch: Epoch,
     pub(crate) created_at: UnixTime,
-    pub(crate) last_unlocked_at: UnixTime,
+    pub(crate) last_used_at: UnixTime,
+    pub(crate) last_seen: LastSeen,
     /// Wrong verdicts since login, charges in flight included. Never reset.
     pub(crate) wrong_pins: u16,
     /// How many of them an unlock has reported already.
@@ -171,10 +187,34 @@ impl SessionState {
         self.created_at
     }
 
-    /// When a PIN last opened the session; the login counts as the first time.
+    /// When the session was last unlocked or renewed; the login counts as the first time.
     #[must_use]
-    pub const fn last_unlocked_at(&self) -> UnixTime {
-        self.last_unlocked_at
+    pub const fn last_used_at(&self) -> UnixTime {
+        self.last_used_at
+    }
+
+    /// From where that was, as far as it was to be remembered.
+    #[must_use]
+    pub const fn last_seen(&self) -> LastSeen {
+        self.last_seen
+    }
+
+    /// What a criterion is asked.
+    pub(crate) const fn situation<'a>(&'a self, request: &'a RequestContext, now: UnixTime) -> Situation<'a> {
+        Situation {
+            now,
+            subject: &self.subject,
+            session_id: self.id,
+            logged_in_at: self.created_at,
+            last: self.last_seen,
+            request,
+        }
+    }
+
+    /// The session is used: its idle timeout starts anew.
+    pub(crate) fn touch(&mut self, context: &Context<'_>) {
+        self.last_used_at = self.last_used_at.max(context.now);
+        self.last_seen.update(context.seen);
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.
@@ -187,7 +227,7 @@ impl SessionState {
     #[must_use]
     pub fn expires_at(&self, policy: &Policy) -> UnixTime {
         let absolute = self.created_at.saturating_add(policy.absolute_lifetime());
-        absolute.min(self.last_unlocked_at.saturating_add(policy.idle_timeout()))
+        absolute.min(self.last_used_at.saturating_add(policy.idle_timeout()))
     }
 
     /// Whether the session still counts: its times, its count of wrong PINs, and its subject's epoch.

@@ -70,6 +70,10 @@ pub struct Uncommitted<T> {
 }
 
 impl<T> Uncommitted<T> {
+    pub(crate) const fn new(state: SessionState, evidence: T) -> Self {
+        Self { state, evidence }
+    }
+
     /// What to store.
     #[must_use]
     pub const fn state(&self) -> &SessionState {
@@ -137,7 +141,8 @@ impl<'a> Admitted<'a> {
         state.wrong_pins = state.wrong_pins.saturating_add(1);
         let ends_session = state.wrong_pins >= policy.max_wrong_pins();
         let subject = state.subject.clone();
-        Ok(Self(Uncommitted { state, evidence: ChargedAttempt { presented, subject, digest, charge, ends_session } }))
+        let evidence = ChargedAttempt { presented, subject, digest, charge, ends_session };
+        Ok(Self(Uncommitted::new(state, evidence)))
     }
 
     /// Charges the guess: to the wrap, with the wait this brings, and to the session.

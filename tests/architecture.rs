@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "encoding",
     "id",
     "record",
+    "situation",
     "token",
     // crypto
     "crypto",
@@ -24,18 +25,21 @@ const ORDER: &[&str] = &[
     "pin",
     "stretched_pin",
     "subject",
+    "context",
     "session",
     "body",
-    "context",
+    "permission",
     "wrap",
     "issue",
     "unlock",
     "revoke",
     "authorize",
     "access_token",
+    "renew",
     // traits
     "store",
     "clock",
+    "criterion",
     "observer",
     // façade
     "service",
@@ -47,7 +51,7 @@ const SEEN_BY_THE_EDGE: &[&str] = &["deadline", "record", "store", "time"];
 
 /// Only these name a cipher, a hash or a KDF.
 const CRYPTO: &[&str] = &["crypto", "stretch"];
-const PRIMITIVES: &[&str] = &["argon2::", "chacha20poly1305::", "hkdf::", "hmac::", "sha2::"];
+const PRIMITIVES: &[&str] = &["argon2::", "chacha20poly1305::", "ed25519_dalek::", "hkdf::", "hmac::", "sha2::"];
 
 const MOST_LINES: usize = 250;
 

@@ -3,7 +3,7 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use pinlatch::authorize::Window;
+use pinlatch::permission::Window;
 use pinlatch::clock::{ClockPolicy, HoursError, WeeklyHours};
 use pinlatch::time::UnixTime;
 

@@ -7,13 +7,13 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span as Days, Timestamp};
 
 use super::{ClockPolicy, SystemClock};
-use crate::authorize::Window;
+use crate::permission::Window;
 use crate::time::UnixTime;
 
 /// Opening hours by the week, in a time zone, with exceptions.
 ///
 /// ```
-/// use pinlatch::authorize::Window;
+/// use pinlatch::permission::Window;
 /// use pinlatch::clock::WeeklyHours;
 /// use pinlatch::time::UnixTime;
 ///

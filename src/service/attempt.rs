@@ -4,23 +4,25 @@ use super::kdf_pool::Busy;
 use super::records::{Contended, Loaded, MAX_SWAPS};
 use super::unlock_error::UnlockError;
 use super::{Service, Turn, os_rng};
-use crate::authorize::{OutsideHours, WithinHours};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
+use crate::permission::Permission;
 use crate::pin::Pin;
 use crate::record::{Swap, next_revision};
 use crate::session::SessionState;
+use crate::situation::RequestContext;
 use crate::store::StoreError;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::unlock::{Admitted, ChargedAttempt, ProvenPin, Refusal, WrongPin};
 use crate::wrap::{InvalidWrappedToken, PresentedWrap};
 
-/// A right PIN, the turn that is still held, and until when its use is allowed.
+/// A right PIN, the turn that is still held, and the permission to use the session.
 pub(super) struct Proof<'a> {
     pub(super) proven: ProvenPin<'a>,
     pub(super) turn: Turn<'a>,
-    pub(super) within: WithinHours,
+    pub(super) permission: Permission,
+    pub(super) request: &'a RequestContext,
     /// As it was stored with the charge.
     pub(super) loaded: Loaded,
     pub(super) subject: Option<SubjectState>,
@@ -31,14 +33,19 @@ impl Service {
         PresentedWrap::open(wrapped_token, &self.keys, &self.policy).map_err(|InvalidWrappedToken| UnlockError::Invalid)
     }
 
-    /// From an authentic wrap to a proven PIN: liveness, hours, turn, charge, KDF, verdict.
-    pub(super) async fn prove<'a>(&'a self, presented: &'a PresentedWrap, pin: &Pin) -> Result<Proof<'a>, UnlockError> {
+    /// From an authentic wrap to a proven PIN: liveness, permission, turn, charge, KDF, verdict.
+    pub(super) async fn prove<'a>(
+        &'a self,
+        presented: &'a PresentedWrap,
+        pin: &Pin,
+        request: &'a RequestContext,
+    ) -> Result<Proof<'a>, UnlockError> {
         let (mut loaded, mut subject) = self.load(presented).await?;
-        // Refused here, it costs nobody a turn. The hours must last through the longest wait for one.
+        // Refused here, it costs nobody a turn. The permission must last through the longest wait for one.
         let now = self.now();
         drop(self.admit(presented, &loaded, subject.as_ref(), now).await?);
-        self.within_hours(presented, now)?;
-        self.within_hours(presented, now.saturating_add(self.kdf.max_wait()))?;
+        self.permit(&loaded.state, request, now)?;
+        self.permit(&loaded.state, request, now.saturating_add(self.kdf.max_wait()))?;
 
         let kib = presented.params().m_kib().max(self.policy.kdf().m_kib());
         let owner = self.keys.owner(loaded.state.subject());
@@ -50,13 +57,13 @@ impl Service {
         for _ in 0..MAX_SWAPS {
             let now = self.now();
             let admitted = self.admit(presented, &loaded, subject.as_ref(), now).await?;
-            let within = self.within_hours(presented, now)?;
+            let permission = self.permit(&loaded.state, request, now)?;
             let charge = admitted.charge();
             let outcome = self.replace_session(loaded.revision, charge.state()).await?;
             if let Ok((attempt, state)) = charge.stored(outcome) {
                 let loaded = Loaded { revision: next_revision(loaded.revision), state };
                 let proven = self.judge(attempt, &turn, pin).await?;
-                return Ok(Proof { proven, turn, within, loaded, subject });
+                return Ok(Proof { proven, turn, permission, request, loaded, subject });
             }
             (loaded, subject) = self.load(presented).await?;
         }
@@ -81,13 +88,6 @@ impl Service {
             Ok(admitted) => Ok(admitted),
             Err(refusal) => Err(self.refuse(refusal, &loaded.state, now).await?),
         }
-    }
-
-    fn within_hours(&self, presented: &PresentedWrap, at: UnixTime) -> Result<WithinHours, UnlockError> {
-        self.clock.window(at).admit().map_err(|OutsideHours { opens }| {
-            self.report(&Event::OutsideHours { session_id: presented.session_id() });
-            UnlockError::OutsideHours { opens }
-        })
     }
 
     /// Acts on a refusal and says what to answer.

@@ -20,8 +20,8 @@ pub struct SessionInfo {
     pub label: Option<DeviceLabel>,
     /// When the full login was.
     pub created_at: UnixTime,
-    /// When a PIN last opened it.
-    pub last_unlocked_at: UnixTime,
+    /// When a PIN last opened it, or an access token was renewed.
+    pub last_used_at: UnixTime,
     /// When it ends if nothing happens any more.
     pub expires_at: UnixTime,
     /// Whether its PIN guesses are used up, so that only a full login helps.
@@ -72,7 +72,7 @@ impl Sessions {
     pub async fn verify_live(&self, access_token: &str) -> Result<VerifiedAccess, LiveAccessError> {
         let service = &*self.0;
         let now = service.now();
-        let access = service.access_tokens.verify(access_token, now)?;
+        let access = service.access_tokens.verifier().verify(access_token, now)?;
         let session = service.load_session(access.session_id).await?.ok_or(LiveAccessError::SessionEnded)?;
         let subject = service.load_subject(&access.subject, now).await?;
         let live = session.state.check_live(subject.as_ref(), &service.policy, now);
@@ -95,7 +95,7 @@ impl Sessions {
             session_id: state.id(),
             label: state.label().cloned(),
             created_at: state.created_at(),
-            last_unlocked_at: state.last_unlocked_at(),
+            last_used_at: state.last_used_at(),
             expires_at: state.expires_at(policy),
             locked_out: state.is_locked_out(policy),
         };

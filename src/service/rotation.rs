@@ -29,7 +29,7 @@ impl Service {
                 None => (&proof.loaded, proof.subject.as_ref()),
             };
             let now = self.now();
-            let step = match self.rotate(proof, &rotation, &loaded.state, subject, &self.context(now)) {
+            let step = match self.rotate(proof, &rotation, &loaded.state, subject, &self.context_of(proof.request, now)) {
                 Ok(step) => step,
                 Err(refusal) => return Err(self.refuse(refusal, &loaded.state, now).await?),
             };

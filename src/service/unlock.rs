@@ -3,11 +3,12 @@
 use super::rotation::Rotation;
 use super::unlock_error::{ChangePinError, UnlockError};
 use super::{Sessions, os_rng};
-use crate::access_token::AccessToken;
-use crate::authorize::authorize;
+use crate::access_token::{AccessToken, HostClaims};
+use crate::authorize::{Grant, authorize};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::pin::{NewPin, Pin};
+use crate::situation::RequestContext;
 use crate::stretched_pin::StretchTask;
 use crate::time::UnixTime;
 use crate::unlock::Unlocked;
@@ -24,6 +25,8 @@ pub struct UnlockedSession {
     pub subject: Subject,
     /// For the API. The device keeps it in memory only.
     pub access_token: AccessToken,
+    /// What the access token was minted for: [`Sessions::mint`] makes another one, with claims of the host's own.
+    pub grant: Grant,
     /// Replaces the one that was presented, in one storage write.
     pub wrapped_token: WrappedToken,
     /// Wrong PINs since the last unlock. Tell the user when there were any.
@@ -33,7 +36,8 @@ pub struct UnlockedSession {
 }
 
 impl Sessions {
-    /// Opens a session with its PIN: a new access token, and the next wrapped token.
+    /// Opens a session with its PIN: a new access token, and the next wrapped token. The service's criterion looks at
+    /// the request; without one it may say nothing.
     ///
     /// The guess is charged before the PIN is looked at and taken back when it proves right. If the future is dropped
     /// in between, or the store fails, the charge stands. Where a framework drops the handler of a client that went
@@ -41,17 +45,22 @@ impl Sessions {
     ///
     /// # Errors
     /// [`UnlockError`] with what to do.
-    pub async fn unlock(&self, wrapped_token: &str, pin: &Pin) -> Result<UnlockedSession, UnlockError> {
+    pub async fn unlock(
+        &self,
+        wrapped_token: &str,
+        pin: &Pin,
+        request: &RequestContext,
+    ) -> Result<UnlockedSession, UnlockError> {
         let service = &*self.0;
         let presented = service.open(wrapped_token)?;
-        let proof = service.prove(&presented, pin).await?;
+        let proof = service.prove(&presented, pin, request).await?;
         let unlocked = service.commit(&proof, Rotation::Next).await?;
-        let now = service.now();
-        let grant = authorize(&unlocked, proof.within, &service.context(now));
+        let grant = authorize(&unlocked, proof.permission, &service.context(service.now()));
         Ok(UnlockedSession {
             session_id: unlocked.session_id,
             subject: unlocked.subject,
-            access_token: service.access_tokens.mint(&grant, &mut os_rng()),
+            access_token: service.mint(&grant, &HostClaims::default()),
+            grant,
             wrapped_token: unlocked.wrapped_token,
             failed_attempts: unlocked.failed_attempts,
             session_expires_at: unlocked.session_expires_at,
@@ -69,11 +78,12 @@ impl Sessions {
         wrapped_token: &str,
         pin: &Pin,
         new_pin: Pin,
+        request: &RequestContext,
     ) -> Result<WrappedToken, ChangePinError> {
         let service = &*self.0;
         let new_pin = NewPin::accept(new_pin, &service.policy).map_err(ChangePinError::WeakPin)?;
         let presented = service.open(wrapped_token)?;
-        let proof = service.prove(&presented, pin).await?;
+        let proof = service.prove(&presented, pin, request).await?;
         let task = StretchTask::for_new_pin(&new_pin, service.policy.kdf(), &mut os_rng());
         let new_pin = proof.turn.run(task).await.map_err(UnlockError::Store)?;
         let unlocked = service.commit(&proof, Rotation::NewPin(&new_pin)).await?;

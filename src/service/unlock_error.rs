@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
+use crate::permission::Denial;
 use crate::pin::WeakPin;
 use crate::store::StoreError;
-use crate::time::UnixTime;
 
 /// Why a session was not opened, and what to do. Texts and sources are for logs; clients are told
 /// [`UnlockError::code`].
@@ -18,7 +18,9 @@ use crate::time::UnixTime;
 /// | `WrongPin` | `wrong_pin` | 401 | asks again; `Retry-After` if there is a wait |
 /// | `Throttled` | `throttled` | 429 with `Retry-After` | counts down |
 /// | `LockedOut` | `locked_out` | 401 | forgets, asks for a login |
-/// | `OutsideHours` | `outside_hours` | 403 | says when it opens |
+/// | `Denied` | `outside_hours` | 403 | says when it opens |
+/// | | `denied` | 403 | says why, and from when on it may be allowed |
+/// | | `log_in_again` | 401 | asks for a login, says why |
 /// | `Busy` | `busy` | 503 with `Retry-After` | retries |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +56,9 @@ pub enum UnlockError {
     /// The guesses are used up. Log in.
     #[error("too many wrong PINs; log in")]
     LockedOut,
-    /// Outside the hours of use. No PIN was looked at and no guess was charged.
-    #[error("outside the hours of use")]
-    OutsideHours {
-        /// When use is allowed again, if ever.
-        opens: Option<UnixTime>,
-    },
+    /// Outside the hours of use, or not what the criterion allows. No PIN was looked at and no guess was charged.
+    #[error(transparent)]
+    Denied(#[from] Denial),
     /// Too many requests at once. No guess was charged; try again after the time given.
     #[error("too many requests at once")]
     Busy {
@@ -84,7 +83,7 @@ impl UnlockError {
             Self::WrongPin { .. } => "wrong_pin",
             Self::Throttled { .. } => "throttled",
             Self::LockedOut => "locked_out",
-            Self::OutsideHours { .. } => "outside_hours",
+            Self::Denied(denial) => denial.code(),
             Self::Busy { .. } => "busy",
             Self::Store(error) => error.code(),
         }
@@ -102,7 +101,7 @@ impl UnlockError {
             | Self::SessionEnded
             | Self::Reused
             | Self::LockedOut
-            | Self::OutsideHours { .. } => None,
+            | Self::Denied(_) => None,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The bytes of a session's record, version 1.
 
+use std::net::IpAddr;
+
 use super::{Lock, LockKind, SessionState, Wrap};
 use crate::attempts::Attempts;
 use crate::encoding::{Malformed, Reader, Writer};
 use crate::id::{DeviceLabel, SessionId, Subject};
+use crate::situation::{LastSeen, Place, Position};
 use crate::token::{Epoch, TokenDigest, WrapId};
 
 const VERSION: u8 = 1;
@@ -16,7 +19,8 @@ impl SessionState {
         out.short_text(self.label.as_ref().map_or("", DeviceLabel::as_str));
         out.bytes(self.epoch.expose_secret());
         out.time(self.created_at);
-        out.time(self.last_unlocked_at);
+        out.time(self.last_used_at);
+        encode_last_seen(&self.last_seen, &mut out);
         out.u16(self.wrong_pins);
         out.u16(self.reported_wrong_pins);
         out.u8(u8::try_from(self.locks.len()).expect("at most four locks"));
@@ -24,6 +28,7 @@ impl SessionState {
             out.u8(lock.index);
             out.u8(lock.kind.as_u8());
             out.time(lock.changed_at);
+            out.time(lock.set_at);
             out.u8(u8::try_from(lock.pending.len()).expect("at most two pending wraps"));
             lock.wraps().for_each(|wrap| encode_wrap(wrap, &mut out));
         }
@@ -42,13 +47,36 @@ impl SessionState {
             label: decode_label(input.short_text()?)?,
             epoch: Epoch::from_bytes(input.array()?),
             created_at: input.time()?,
-            last_unlocked_at: input.time()?,
+            last_used_at: input.time()?,
+            last_seen: decode_last_seen(&mut input)?,
             wrong_pins: input.u16()?,
             reported_wrong_pins: input.u16()?,
             locks: decode_locks(&mut input)?,
         };
         input.finish()?;
         Ok(state)
+    }
+}
+
+fn encode_last_seen(LastSeen { ip, place }: &LastSeen, out: &mut Writer) {
+    match ip {
+        None => out.u8(0),
+        Some(IpAddr::V4(ip)) => {
+            out.u8(4);
+            out.bytes(&ip.octets());
+        }
+        Some(IpAddr::V6(ip)) => {
+            out.u8(6);
+            out.bytes(&ip.octets());
+        }
+    }
+    out.u8(place.is_some().into());
+    if let Some(Place { position, at }) = place {
+        let (latitude, longitude, accuracy) = position.to_parts();
+        for part in [latitude.to_be_bytes(), longitude.to_be_bytes(), accuracy.to_be_bytes()] {
+            out.bytes(&part);
+        }
+        out.time(*at);
     }
 }
 
@@ -60,6 +88,23 @@ fn encode_wrap(wrap: &Wrap, out: &mut Writer) {
     if let Some(digest) = &wrap.digest {
         out.bytes(digest.expose_secret());
     }
+}
+
+fn decode_last_seen(input: &mut Reader<'_>) -> Result<LastSeen, Malformed> {
+    let ip = match input.u8()? {
+        0 => None,
+        4 => Some(IpAddr::from(input.array::<4>()?)),
+        6 => Some(IpAddr::from(input.array::<16>()?)),
+        _ => return Err(Malformed),
+    };
+    let place = decode_flag(input)?.then(|| decode_place(input)).transpose()?;
+    Ok(LastSeen { ip, place })
+}
+
+fn decode_place(input: &mut Reader<'_>) -> Result<Place, Malformed> {
+    let (latitude, longitude) = (i32::from_be_bytes(input.array()?), i32::from_be_bytes(input.array()?));
+    let position = Position::from_parts((latitude, longitude, input.u32()?)).map_err(|_| Malformed)?;
+    Ok(Place { position, at: input.time()? })
 }
 
 fn decode_label(text: &str) -> Result<Option<DeviceLabel>, Malformed> {
@@ -77,14 +122,14 @@ fn decode_locks(input: &mut Reader<'_>) -> Result<Vec<Lock>, Malformed> {
 fn decode_lock(input: &mut Reader<'_>) -> Result<Lock, Malformed> {
     let index = input.u8()?;
     let kind = LockKind::from_u8(input.u8()?).ok_or(Malformed)?;
-    let changed_at = input.time()?;
+    let (changed_at, set_at) = (input.time()?, input.time()?);
     let pending = usize::from(input.u8()?);
     if pending > Lock::MAX_PENDING {
         return Err(Malformed);
     }
     let current = decode_wrap(input)?;
     let pending = (0..pending).map(|_| decode_wrap(input)).collect::<Result<_, _>>()?;
-    Ok(Lock { index, kind, current, pending, changed_at })
+    Ok(Lock { index, kind, current, pending, changed_at, set_at })
 }
 
 fn decode_wrap(input: &mut Reader<'_>) -> Result<Wrap, Malformed> {
@@ -116,6 +161,14 @@ mod tests {
         }
     }
 
+    fn seen() -> LastSeen {
+        let position = Position::new(52.52, -13.4, 30.0).unwrap();
+        LastSeen {
+            ip: Some("2001:db8::1".parse().unwrap()),
+            place: Some(Place { position, at: UnixTime::from_secs(7) }),
+        }
+    }
+
     fn state() -> SessionState {
         let mut lock = Lock::new(0, LockKind::ServerPin, wrap(1), UnixTime::from_secs(5));
         lock.pending = vec![wrap(2), wrap(3)];
@@ -125,7 +178,8 @@ mod tests {
             label: Some(DeviceLabel::new("Firefox on Linux").unwrap()),
             epoch: Epoch::from_bytes([8; 16]),
             created_at: UnixTime::from_secs(1),
-            last_unlocked_at: UnixTime::from_secs(2),
+            last_used_at: UnixTime::from_secs(2),
+            last_seen: seen(),
             wrong_pins: 3,
             reported_wrong_pins: 1,
             locks: vec![lock],
@@ -138,7 +192,29 @@ mod tests {
         let decoded = SessionState::decode(state().id, &bytes).unwrap();
         assert_eq!(decoded.encode(), bytes);
         assert_eq!((decoded.wrong_pins, decoded.locks[0].pending.len()), (3, 2));
+        assert_eq!(decoded.last_seen, seen());
         assert_eq!(decoded.label.unwrap().as_str(), "Firefox on Linux");
+    }
+
+    #[test]
+    fn a_place_that_is_nowhere_is_refused() {
+        let unseen = SessionState { last_seen: LastSeen::default(), ..state() }.encode();
+        let of_v4 = SessionState {
+            last_seen: LastSeen { ip: Some("192.0.2.1".parse().unwrap()), place: None },
+            ..state()
+        };
+        assert_eq!(of_v4.encode().len(), unseen.len() + 4);
+        assert_eq!(SessionState::decode(state().id, &of_v4.encode()).unwrap().last_seen, of_v4.last_seen);
+        // Where the last use was stands behind version, subject, label, epoch, two times.
+        let at = 1 + 6 + 17 + 16 + 8 + 8;
+        for (offset, byte) in [(0, 5), (1, 2)] {
+            let mut bytes = unseen.clone();
+            bytes[at + offset] = byte;
+            assert!(SessionState::decode(state().id, &bytes).is_err(), "{offset}");
+        }
+        let mut bytes = state().encode();
+        bytes[at + 18] = 0x7F;
+        assert!(SessionState::decode(state().id, &bytes).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{ProvenPin, Refusal, Uncommitted, locate};
 use crate::context::Context;
 use crate::id::{SessionId, Subject};
 use crate::issue::{Place, mint};
-use crate::session::{Lock, SessionState, Wrap};
+use crate::session::{Lock, LockKind, SessionState, Wrap};
 use crate::stretched_pin::StretchedPin;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
@@ -18,7 +18,7 @@ use crate::wrap::WrappedToken;
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
 ///     session_id: unreachable!(), subject: unreachable!(), wrapped_token: unreachable!(), failed_attempts: unreachable!(),
-///     session_expires_at: unreachable!(),
+///     session_expires_at: unreachable!(), lock_kind: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Unlocked {
     pub failed_attempts: u16,
     /// When the session ends if nothing happens any more.
     pub session_expires_at: UnixTime,
+    /// What kind of lock was opened.
+    pub lock_kind: LockKind,
 }
 
 impl ProvenPin<'_> {
@@ -55,7 +57,8 @@ impl ProvenPin<'_> {
         state.locks[at].add_pending(wrap, context.now);
         let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
         state.reported_wrong_pins = state.wrong_pins;
-        Ok(opened(state, wrapped_token, failed_attempts, context))
+        let kind = state.locks[at].kind;
+        Ok(opened(state, wrapped_token, failed_attempts, kind, context))
     }
 
     /// Takes the charge back and makes a wrap under the new PIN the only one of all PIN locks.
@@ -73,11 +76,12 @@ impl ProvenPin<'_> {
         let mut state = state.clone();
         let at = self.withdraw(&mut state, subject, context)?;
         let (wrap, wrapped_token) = mint_next(&state, at, new_pin, context, rng);
-        let replacement = Lock::new(state.locks[at].index, state.locks[at].kind, wrap, context.now);
+        let kind = state.locks[at].kind;
+        let replacement = Lock::new(state.locks[at].index, kind, wrap, context.now);
         state.locks.retain(|lock| !lock.kind.is_pin());
         state.locks.push(replacement);
         // What was guessed in between is told at the next unlock.
-        Ok(opened(state, wrapped_token, 0, context))
+        Ok(opened(state, wrapped_token, 0, kind, context))
     }
 
     /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage. Returns
@@ -116,15 +120,17 @@ fn opened(
     mut state: SessionState,
     wrapped_token: WrappedToken,
     failed_attempts: u16,
+    lock_kind: LockKind,
     context: &Context<'_>,
 ) -> Uncommitted<Unlocked> {
-    state.last_unlocked_at = state.last_unlocked_at.max(context.now);
+    state.touch(context);
     let evidence = Unlocked {
         session_id: state.id,
         subject: state.subject.clone(),
         wrapped_token,
         failed_attempts,
         session_expires_at: state.expires_at(context.policy),
+        lock_kind,
     };
-    Uncommitted { state, evidence }
+    Uncommitted::new(state, evidence)
 }

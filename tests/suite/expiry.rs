@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pinlatch::UnixTime;
 use pinlatch::access_token::AccessTokenError;
-use pinlatch::authorize::Window;
+use pinlatch::permission::Window;
 
 use crate::world::*;
 

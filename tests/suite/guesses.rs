@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::UnlockError;
-use pinlatch::authorize::Window;
+use pinlatch::permission::Window;
 use pinlatch::observer::Event;
 
 use crate::world::*;

@@ -1,0 +1,150 @@
+//! Criteria made of criteria. They reason with three values: what is not known is neither allowed nor denied, so that
+//! the opposite of it is not allowed either.
+
+use core::fmt;
+
+use super::{Criterion, CriterionError};
+use crate::permission::Verdict;
+use crate::situation::Situation;
+use crate::time::UnixTime;
+
+type Parts = Vec<Box<dyn Criterion>>;
+
+/// Allows what every part allows.
+pub struct All(Parts);
+
+/// Allows what at least one part allows.
+pub struct Any(Parts);
+
+/// Allows what its part denies.
+pub struct Not {
+    part: Box<dyn Criterion>,
+    reason: &'static str,
+}
+
+/// What every part allows, for as long as all do. 1 to [`All::MAX_PARTS`] parts.
+///
+/// # Errors
+/// [`CriterionError::Parts`].
+pub fn all(parts: impl IntoIterator<Item = Box<dyn Criterion>>) -> Result<All, CriterionError> {
+    few(parts).map(All)
+}
+
+/// What at least one part allows, for as long as one does. 1 to [`All::MAX_PARTS`] parts.
+///
+/// # Errors
+/// [`CriterionError::Parts`].
+pub fn any(parts: impl IntoIterator<Item = Box<dyn Criterion>>) -> Result<Any, CriterionError> {
+    few(parts).map(Any)
+}
+
+/// What the part denies; what it allows is denied with this reason. What is not known stays unknown, and who must log in
+/// again must do so.
+#[must_use]
+pub fn not(part: impl Criterion + 'static, reason: &'static str) -> Not {
+    Not { part: part.boxed(), reason }
+}
+
+impl fmt::Debug for All {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "All({} parts)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Any {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Any({} parts)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Not {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Not").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl All {
+    /// The most parts of one criterion.
+    pub const MAX_PARTS: usize = 32;
+}
+
+fn few(parts: impl IntoIterator<Item = Box<dyn Criterion>>) -> Result<Parts, CriterionError> {
+    let parts: Parts = parts.into_iter().take(All::MAX_PARTS + 1).collect();
+    if (1..=All::MAX_PARTS).contains(&parts.len()) { Ok(parts) } else { Err(CriterionError::Parts) }
+}
+
+/// How strongly a verdict stands against use.
+const fn severity(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Allow { .. } => 0,
+        Verdict::LogInAgain { .. } => 1,
+        Verdict::Unknown { .. } => 2,
+        Verdict::Deny { .. } => 3,
+    }
+}
+
+/// The severer verdict; of two that are alike, the first, for as long as both allow and until neither denies.
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => Verdict::Allow { until: one.min(other) },
+        (Verdict::Deny { reason, retry_at: one }, Verdict::Deny { retry_at: other, .. }) => {
+            Verdict::Deny { reason, retry_at: one.zip(other).map(|(one, other)| one.max(other)) }
+        }
+        _ if severity(&other) > severity(&one) => other,
+        _ => one,
+    }
+}
+
+/// The milder verdict; of two that are alike, the first, for as long as either allows and until either does.
+fn either(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => Verdict::Allow { until: one.max(other) },
+        (Verdict::Deny { reason, retry_at: one }, Verdict::Deny { retry_at: other, .. }) => {
+            Verdict::Deny { reason, retry_at: one.into_iter().chain(other).min() }
+        }
+        _ if severity(&other) < severity(&one) => other,
+        _ => one,
+    }
+}
+
+fn fold(parts: &Parts, situation: &Situation<'_>, join: fn(Verdict, Verdict) -> Verdict) -> Verdict {
+    let verdicts = parts.iter().map(|part| part.check(situation));
+    // There is always a part; should there be none, nothing is known.
+    verdicts.reduce(join).unwrap_or(Verdict::Unknown { reason: "no_criterion" })
+}
+
+impl Criterion for All {
+    fn check(&self, situation: &Situation<'_>) -> Verdict {
+        fold(&self.0, situation, both)
+    }
+
+    fn remembers(&self) -> bool {
+        self.0.iter().any(Criterion::remembers)
+    }
+}
+
+impl Criterion for Any {
+    fn check(&self, situation: &Situation<'_>) -> Verdict {
+        fold(&self.0, situation, either)
+    }
+
+    fn remembers(&self) -> bool {
+        self.0.iter().any(Criterion::remembers)
+    }
+}
+
+impl Criterion for Not {
+    fn check(&self, situation: &Situation<'_>) -> Verdict {
+        match self.part.check(situation) {
+            Verdict::Allow { until } => {
+                Verdict::Deny { reason: self.reason, retry_at: Some(until).filter(|until| *until < UnixTime::MAX) }
+            }
+            Verdict::Deny { retry_at, .. } => Verdict::Allow { until: retry_at.unwrap_or(UnixTime::MAX) },
+            unchanged => unchanged,
+        }
+    }
+
+    fn remembers(&self) -> bool {
+        self.part.remembers()
+    }
+}

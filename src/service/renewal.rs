@@ -1,0 +1,134 @@
+//! Another access token without a PIN.
+
+use core::time::Duration;
+
+use super::records::{Contended, MAX_SWAPS};
+use super::{Service, Sessions};
+use crate::access_token::{AccessToken, AccessTokenError, HostClaims, RenewableAccess};
+use crate::authorize::Grant;
+use crate::observer::Event;
+use crate::permission::Denial;
+use crate::renew::{RenewalRefused, RequestProof, renew};
+use crate::situation::RequestContext;
+use crate::store::StoreError;
+
+/// An access token that goes on from another one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RenewedAccess {
+    /// For the API. It has no claims of the host's own.
+    pub access_token: AccessToken,
+    /// What it was minted for: [`Sessions::mint`] makes another one, with claims of the host's own.
+    pub grant: Grant,
+}
+
+/// Why an access token was not renewed. Texts and sources are for logs; clients are told [`RenewError::code`].
+///
+/// | variant | `code()` | HTTP | the client |
+/// | --- | --- | --- | --- |
+/// | `AccessToken` | `invalid_token` | 401 | asks for the PIN |
+/// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
+/// | `SessionEnded` | `session_ended` | 401 | forgets, asks for a login |
+/// | `Denied` | as for an unlock | | |
+/// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenewError {
+    /// Not a token of this service. Unlock.
+    #[error(transparent)]
+    AccessToken(#[from] AccessTokenError),
+    /// Renewal is off, too late, or over. Unlock.
+    #[error("the session must be unlocked with its PIN")]
+    PinRequired,
+    /// The session is over. Log in.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// Outside the hours of use, or not what the criterion allows.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The store did not answer. Try again later.
+    #[error("the store did not answer")]
+    Store(#[from] StoreError),
+}
+
+impl From<RenewalRefused> for RenewError {
+    fn from(refused: RenewalRefused) -> Self {
+        match refused {
+            RenewalRefused::PinRequired => Self::PinRequired,
+            RenewalRefused::SessionEnded => Self::SessionEnded,
+        }
+    }
+}
+
+impl RenewError {
+    /// A stable word for clients.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AccessToken(error) => error.code(),
+            Self::PinRequired => "pin_required",
+            Self::SessionEnded => "session_ended",
+            Self::Denied(denial) => denial.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// When to try again, where that helps.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Store(error) => Some(error.retry_after()),
+            Self::AccessToken(_) | Self::PinRequired | Self::SessionEnded | Self::Denied(_) => None,
+        }
+    }
+}
+
+impl Sessions {
+    /// Renews an access token, which may have expired up to the policy's `renewal_window` ago, for a client that has
+    /// proven that it is the one which unlocked the session. Refused unless the policy has a `renewal_limit`.
+    ///
+    /// # Errors
+    /// [`RenewError`].
+    pub async fn renew(
+        &self,
+        access_token: &str,
+        proof: RequestProof,
+        request: &RequestContext,
+    ) -> Result<RenewedAccess, RenewError> {
+        let service = &*self.0;
+        let previous = service.access_tokens.verifier().verify_for_renewal(access_token, service.now())?;
+        let grant = service.renew(&previous, proof, request).await?;
+        let (session_id, subject) = (previous.session_id(), previous.subject().clone());
+        service.report(&Event::Renewed { session_id, subject });
+        Ok(RenewedAccess { access_token: service.mint(&grant, &HostClaims::default()), grant })
+    }
+}
+
+impl Service {
+    async fn renew(
+        &self,
+        previous: &RenewableAccess,
+        proof: RequestProof,
+        request: &RequestContext,
+    ) -> Result<Grant, RenewError> {
+        for _ in 0..MAX_SWAPS {
+            let loaded = self.load_session(previous.session_id()).await?.ok_or(RenewError::SessionEnded)?;
+            let now = self.now();
+            let subject = self.load_subject(loaded.state.subject(), now).await?;
+            let permission = self.permit(&loaded.state, request, now)?;
+            let context = self.context_of(request, now);
+            let step = renew(previous, &proof, &loaded.state, subject.as_ref(), permission, &context)?;
+            let outcome = self.replace_session(loaded.revision, step.state()).await?;
+            if let Ok((grant, state)) = step.stored(outcome) {
+                // All sessions may have been revoked meanwhile, which is in another record than the one just swapped.
+                let now = self.now();
+                let subject = self.load_subject(state.subject(), now).await?;
+                return match state.check_live(subject.as_ref(), &self.policy, now) {
+                    Ok(()) => Ok(grant),
+                    Err(_) => Err(RenewError::SessionEnded),
+                };
+            }
+        }
+        Err(Contended.into_store_error().into())
+    }
+}

@@ -1,0 +1,131 @@
+//! What it costs to verify and to mint an access token, beside jsonwebtoken and beside the bare MAC of its bytes.
+//!
+//! `cargo bench -p pinlatch-token-tests`. The ratios of one run count; the nanoseconds are the machine's.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use pinlatch::access_token::{AccessTokenKey, AccessTokens, HostClaims};
+use pinlatch::authorize::Grant;
+use pinlatch::stores::MemoryStore;
+use pinlatch::stretch::KdfParams;
+use pinlatch::{FullLogin, KeyRing, Pepper, PepperId, Pin, Policy, RequestContext, Sessions, Subject, SystemClock};
+use pinlatch::{ClockPolicy, UnixTime};
+use rand_core::UnwrapErr;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+const ISSUER: &str = "https://id.example";
+const AUDIENCE: &str = "https://api.example";
+const CLIENT: &str = "app";
+
+/// What the profile demands.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    exp: u64,
+    iat: u64,
+    jti: String,
+    client_id: String,
+    sid: String,
+    auth_time: u64,
+    amr: Vec<String>,
+}
+
+/// 32 bytes that pass for random ones.
+fn secret(mark: u8) -> [u8; 32] {
+    core::array::from_fn(|at| mark ^ u8::try_from(at).unwrap_or(0))
+}
+
+/// A grant, which nothing but an unlock gives out.
+fn grant(access_tokens: AccessTokens) -> Result<Grant, Box<dyn std::error::Error>> {
+    let keys = KeyRing::new(Pepper::new(PepperId(1), secret(1))?, secret(2))?;
+    let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build()?;
+    let sessions = Sessions::builder(keys, MemoryStore::default(), access_tokens).policy(policy).build()?;
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+        let pin = Pin::new("739216")?;
+        let login = FullLogin::vouched_by_host(Subject::new("alice")?);
+        let issued = sessions.login(login, pin.clone()).await?;
+        Ok(sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await?.grant)
+    })
+}
+
+fn strict(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.leeway = 0;
+    validation
+}
+
+fn header(algorithm: Algorithm) -> Header {
+    let mut header = Header::new(algorithm);
+    header.typ = Some("at+jwt".into());
+    header.kid = Some("key-1".into());
+    header
+}
+
+fn of_hs256(criterion: &mut Criterion) {
+    let ours = || AccessTokens::new(AccessTokenKey::hs256("key-1", &secret(3)).unwrap(), ISSUER, AUDIENCE, CLIENT).unwrap();
+    let keys = (EncodingKey::from_secret(&secret(3)), DecodingKey::from_secret(&secret(3)));
+    compare(criterion, "HS256", Algorithm::HS256, &ours, &keys);
+}
+
+fn of_eddsa(criterion: &mut Criterion) {
+    let key = AccessTokenKey::ed25519("key-1", &secret(3)).unwrap();
+    let public = *key.verifying_key().public_key().unwrap();
+    let ours = || AccessTokens::new(key.clone(), ISSUER, AUDIENCE, CLIENT).unwrap();
+    // PKCS #8 of an Ed25519 secret is this prefix and the 32 bytes.
+    let prefix = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    let keys = (EncodingKey::from_ed_der(&[&prefix[..], &secret(3)].concat()), DecodingKey::from_ed_der(&public));
+    compare(criterion, "EdDSA", Algorithm::EdDSA, &ours, &keys);
+}
+
+fn compare(
+    criterion: &mut Criterion,
+    name: &str,
+    algorithm: Algorithm,
+    ours: &dyn Fn() -> AccessTokens,
+    (encoding, decoding): &(EncodingKey, DecodingKey),
+) {
+    let (tokens, grant) = (ours(), grant(ours()).unwrap());
+    let now: UnixTime = SystemClock.now();
+    #[expect(clippy::disallowed_types, reason = "what a service uses")]
+    let mut rng = UnwrapErr(getrandom::SysRng);
+    let token = tokens.mint(&grant, &HostClaims::default(), &mut rng);
+    let token = token.as_str();
+    let (validation, header) = (strict(algorithm), header(algorithm));
+    let claims: Claims = jsonwebtoken::decode(token, decoding, &validation).unwrap().claims;
+
+    let mut group = criterion.benchmark_group(format!("verify {name}, {} bytes", token.len()));
+    if algorithm == Algorithm::HS256 {
+        let mac = Hmac::<Sha256>::new_from_slice(&secret(3)).unwrap();
+        group.bench_function("bare HMAC", |bencher| {
+            bencher.iter(|| mac.clone().chain_update(black_box(token.as_bytes())).finalize());
+        });
+    }
+    group.bench_function("pinlatch", |bencher| {
+        bencher.iter(|| tokens.verifier().verify(black_box(token), now).unwrap());
+    });
+    group.bench_function("jsonwebtoken", |bencher| {
+        bencher.iter(|| jsonwebtoken::decode::<Claims>(black_box(token), decoding, &validation).unwrap());
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group(format!("mint {name}"));
+    group.bench_function("pinlatch", |bencher| {
+        bencher.iter(|| tokens.mint(black_box(&grant), &HostClaims::default(), &mut rng));
+    });
+    group.bench_function("jsonwebtoken", |bencher| {
+        bencher.iter(|| jsonwebtoken::encode(&header, black_box(&claims), encoding).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(tokens, of_hs256, of_eddsa);
+criterion_main!(tokens);
