@@ -25,6 +25,7 @@
 //! fetched the key set, sign with it and keep the former as verifying key; drop the former after `access_token_lifetime`.
 //! At no step is a good token refused.
 
+mod any_order;
 mod claims;
 mod host_claims;
 mod jwks;
@@ -41,7 +42,6 @@ pub use self::host_claims::{HostClaims, HostClaimsError};
 pub use self::key::{AccessTokenConfigError, AccessTokenKey, AccessTokenVerifyingKey};
 pub use self::verifier::AccessTokenVerifier;
 
-use self::claims::Template;
 use crate::authorize::Grant;
 use crate::encoding::{push_public_base64url, text_len};
 use crate::id::{RequestKeyId, SessionId, Subject, Tenant, TokenId};
@@ -54,7 +54,6 @@ pub struct AccessTokens {
     key: AccessTokenKey,
     /// Encoded, with its dot.
     header: String,
-    template: Template,
     verifier: AccessTokenVerifier,
 }
 
@@ -73,7 +72,7 @@ impl AccessTokens {
         let verifying_key = key.verifying_key();
         let header = verifying_key.header().to_owned();
         let verifier = AccessTokenVerifier::new([verifying_key], issuer, audience, client_id)?;
-        Ok(Self { key, header, template: verifier.template(), verifier })
+        Ok(Self { key, header, verifier })
     }
 
     /// Accepts and publishes one more key: the one that will sign next, or the one that did before.
@@ -87,8 +86,7 @@ impl AccessTokens {
     /// As [`AccessTokenVerifier::for_tenant`]. [`Sessions`](crate::Sessions) does this by itself.
     #[must_use]
     pub fn for_tenant(self, tenant: Tenant) -> Self {
-        let verifier = self.verifier.for_tenant(tenant);
-        Self { template: verifier.template(), verifier, ..self }
+        Self { verifier: self.verifier.for_tenant(tenant), ..self }
     }
 
     /// As [`AccessTokenVerifier::with_leeway`].
@@ -106,7 +104,7 @@ impl AccessTokens {
     /// Mints the token of a grant, with claims of the host's own ([`HostClaims::default`] has none).
     #[must_use]
     pub fn mint<R: CryptoRng + ?Sized>(&self, grant: &Grant, claims: &HostClaims, rng: &mut R) -> AccessToken {
-        let json = self.template.write(grant, TokenId::random(rng), claims);
+        let json = self.verifier.template().write(grant, TokenId::random(rng), claims);
         let issued_at = UnixTime::from_secs(grant.issued_at.as_secs());
         let expires_at = UnixTime::from_secs(grant.expires_at.as_secs());
         AccessToken { text: Zeroizing::new(self.sign(&json)), issued_at, expires_at }

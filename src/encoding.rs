@@ -1,5 +1,10 @@
 //! Bytes as text (base64url, canonical, no padding: RFC 4648 §5) and values as bytes (big endian).
 
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::Simd;
+use base64::engine::general_purpose::NO_PAD;
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::time::UnixTime;
@@ -24,14 +29,36 @@ pub(crate) fn push_base64url(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Appends the base64url form of bytes that are no secret, faster.
-pub(crate) fn push_public_base64url(text: &mut String, bytes: &[u8]) {
-    push_base64url(text, bytes);
+/// The base64url form of bytes whose text is `N` characters long.
+pub(crate) fn encode_base64url<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut text = [0; N];
+    Base64UrlUnpadded::encode(bytes, &mut text).expect("the caller knows the length");
+    text
 }
 
-/// Decodes text that is no secret; anything but canonical spelling is malformed.
-pub(crate) fn decode_public_base64url(text: &str) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(text).ok()
+/// Base64url for what is no secret: the time it takes may tell something of the bytes.
+static PUBLIC: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+
+/// Appends the base64url form of bytes that are no secret.
+pub(crate) fn push_public_base64url(text: &mut String, bytes: &[u8]) {
+    PUBLIC.encode_string(bytes, text);
+}
+
+/// Decodes text that is no secret; anything but its one canonical spelling is malformed.
+pub(crate) fn decode_public_base64url(text: &str) -> Result<Vec<u8>, Malformed> {
+    PUBLIC.decode(text).map_err(|_| Malformed)
+}
+
+/// Decodes exactly `N` bytes that are no secret; anything but their one canonical spelling is malformed.
+pub(crate) fn decode_public_array<const N: usize>(text: &str) -> Result<[u8; N], Malformed> {
+    let mut bytes = [0; N];
+    if text.len() != text_len(N) {
+        return Err(Malformed);
+    }
+    match PUBLIC.decode_slice(text, &mut bytes) {
+        Ok(decoded) if decoded == N => Ok(bytes),
+        _ => Err(Malformed),
+    }
 }
 
 /// Decodes exactly `N` bytes; anything but their one canonical spelling is malformed.

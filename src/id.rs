@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
-use crate::encoding::{decode_base64url, push_base64url, text_len};
+use crate::encoding::{decode_public_array, push_public_base64url, text_len};
 
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident([u8; $len:literal])) => {
@@ -40,7 +40,7 @@ macro_rules! id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut text = String::with_capacity(text_len($len));
-                push_base64url(&mut text, &self.0);
+                push_public_base64url(&mut text, &self.0);
                 f.write_str(&text)
             }
         }
@@ -55,7 +55,7 @@ macro_rules! id {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                decode_base64url(text.as_bytes()).map(Self).map_err(|_| NameError::NotAnId)
+                decode_public_array(text).map(Self).map_err(|_| NameError::NotAnId)
             }
         }
     };

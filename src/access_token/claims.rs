@@ -1,64 +1,31 @@
-//! The claims: read in one pass, borrowed where they can be.
+//! The claims of one issuer: written in one order, and recognized by it.
 
-use core::fmt;
 use std::borrow::Cow;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::host_claims::{HostClaims, Members};
+use super::AccessTokenError;
+use super::any_order::{self, Names, Text};
+use super::host_claims::HostClaims;
 use crate::authorize::Grant;
-use crate::id::{RequestKeyId, SessionId, TokenId};
+use crate::encoding::push_public_base64url;
+use crate::id::{RequestKeyId, SessionId, Tenant, TokenId};
 use crate::session::LockKind;
 use crate::time::UnixTime;
 
-/// Whose tokens these are, each name as a JSON string.
+/// What the tokens of one issuer, audience, client and tenant have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     pub(super) issuer: String,
     pub(super) audience: String,
     pub(super) client_id: String,
-    pub(super) tenant: Option<String>,
+    tenant: Tenant,
+    /// The JSON before the subject's text.
+    beginning: String,
 }
 
-/// A name as a JSON string.
-pub(super) fn quoted(name: &str) -> String {
-    serde_json::to_string(name).expect("a string is valid JSON")
-}
-
-impl Template {
-    /// The claims of a grant.
-    pub(super) fn write(&self, grant: &Grant, token_id: TokenId, host: &HostClaims) -> String {
-        let Self { issuer, audience, client_id, tenant } = self;
-        let subject = quoted(grant.subject.as_str());
-        let (exp, iat) = (grant.expires_at.as_secs(), grant.issued_at.as_secs());
-        let (auth_time, amr, sid) = (grant.authenticated_at.as_secs(), grant.unlocked_with.amr(), grant.session_id);
-        let mut json = format!(
-            r#"{{"iss":{issuer},"sub":{subject},"aud":{audience},"exp":{exp},"iat":{iat},"jti":"{token_id}","client_id":{client_id},"sid":"{sid}","auth_time":{auth_time},"amr":{amr}"#
-        );
-        if let Some(tenant) = tenant {
-            json.extend([",\"tenant\":", tenant]);
-        }
-        if let Some(key) = grant.bound_to {
-            json.extend([",\"cnf\":{\"kid\":\"", &key.to_string(), "\"}"]);
-        }
-        json.extend([host.members(), "}"]);
-        json
-    }
-}
-
-/// A string of a claim. One without escapes stays where it is.
-#[derive(serde::Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-/// The claims of a token, all there, each once and of its type. Nothing is said yet of whose they are.
+/// The claims of a token that is meant for us.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Claims<'a> {
-    pub(super) iss: Text<'a>,
-    pub(super) sub: Text<'a>,
-    pub(super) aud: Text<'a>,
-    pub(super) client_id: Text<'a>,
-    pub(super) tenant: Option<Text<'a>>,
+    pub(super) sub: Cow<'a, str>,
     pub(super) exp: UnixTime,
     pub(super) iat: UnixTime,
     pub(super) auth_time: UnixTime,
@@ -66,82 +33,120 @@ pub(super) struct Claims<'a> {
     pub(super) sid: SessionId,
     pub(super) amr: LockKind,
     pub(super) cnf: Option<RequestKeyId>,
-    pub(super) host: Members<'a>,
+    pub(super) host: HostClaims,
 }
 
-impl<'de> Deserialize<'de> for Claims<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ReadClaims)
-    }
-}
-
-struct ReadClaims;
-
-impl<'de> Visitor<'de> for ReadClaims {
-    type Value = Claims<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the claims of an access token")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut iss, mut sub, mut aud, mut client_id, mut tenant) = (None, None, None, None, None);
-        let (mut exp, mut iat, mut auth_time) = (None, None, None);
-        let (mut jti, mut sid, mut amr, mut cnf) = (None, None, None, None);
-        let mut host = Members::default();
-        // A name with escapes cannot be borrowed, and is refused.
-        while let Some(name) = map.next_key::<&str>()? {
-            match name {
-                "iss" => once(&mut iss, &mut map)?,
-                "sub" => once(&mut sub, &mut map)?,
-                "aud" => once(&mut aud, &mut map)?,
-                "exp" => once(&mut exp, &mut map)?,
-                "iat" => once(&mut iat, &mut map)?,
-                "jti" => once(&mut jti, &mut map)?,
-                "client_id" => once(&mut client_id, &mut map)?,
-                "sid" => once(&mut sid, &mut map)?,
-                "auth_time" => once(&mut auth_time, &mut map)?,
-                "amr" => once(&mut amr, &mut map)?,
-                "tenant" => once(&mut tenant, &mut map)?,
-                "cnf" => once(&mut cnf, &mut map)?,
-                name => host.read(name, &mut map)?,
-            }
+impl Template {
+    pub(super) fn new(issuer: String, audience: String, client_id: String, tenant: Tenant) -> Self {
+        let mut beginning = String::from(r#"{"iss":""#);
+        push_escaped(&mut beginning, &issuer);
+        beginning.push_str(r#"","aud":""#);
+        push_escaped(&mut beginning, &audience);
+        beginning.push_str(r#"","client_id":""#);
+        push_escaped(&mut beginning, &client_id);
+        if let Some(tenant) = claimed(&tenant) {
+            beginning.push_str(r#"","tenant":""#);
+            push_escaped(&mut beginning, tenant);
         }
-        let time = |secs: Option<u64>| secs.map(UnixTime::from_secs).ok_or_else(missing);
-        Ok(Claims {
-            iss: iss.ok_or_else(missing)?,
-            sub: sub.ok_or_else(missing)?,
-            aud: aud.ok_or_else(missing)?,
-            client_id: client_id.ok_or_else(missing)?,
-            tenant,
-            exp: time(exp)?,
-            iat: time(iat)?,
-            auth_time: time(auth_time)?,
-            jti: text(jti)?,
-            sid: text(sid)?,
-            amr: amr.map(RawValue::get).and_then(LockKind::from_amr).ok_or_else(missing)?,
-            cnf: cnf.map(|Confirmation { kid }| text(Some(kid))).transpose()?,
-            host,
+        beginning.push_str(r#"","sub":""#);
+        Self { issuer, audience, client_id, tenant, beginning }
+    }
+
+    pub(super) fn for_tenant(self, tenant: Tenant) -> Self {
+        Self::new(self.issuer, self.audience, self.client_id, tenant)
+    }
+
+    /// The claims of a grant.
+    pub(super) fn write(&self, grant: &Grant, token_id: TokenId, host: &HostClaims) -> String {
+        let mut json = String::with_capacity(self.beginning.len() + host.members().len() + 320);
+        json.push_str(&self.beginning);
+        push_escaped(&mut json, grant.subject.as_str());
+        json.push_str(r#"","exp":"#);
+        push_secs(&mut json, grant.expires_at);
+        json.push_str(r#","iat":"#);
+        push_secs(&mut json, grant.issued_at);
+        json.push_str(r#","auth_time":"#);
+        push_secs(&mut json, grant.authenticated_at);
+        json.push_str(r#","jti":""#);
+        push_public_base64url(&mut json, token_id.as_bytes());
+        json.push_str(r#"","sid":""#);
+        push_public_base64url(&mut json, grant.session_id.as_bytes());
+        json.push_str(r#"","amr":"#);
+        json.push_str(grant.unlocked_with.amr());
+        if let Some(key) = grant.bound_to {
+            json.push_str(r#","cnf":{"kid":""#);
+            push_public_base64url(&mut json, key.as_bytes());
+            json.push_str(r#""}"#);
+        }
+        json.push_str(host.members());
+        json.push('}');
+        json
+    }
+
+    /// Reads what `write` has written, or any other JSON encoder.
+    pub(super) fn read<'a>(&self, json: &'a [u8]) -> Result<Claims<'a>, AccessTokenError> {
+        let json = core::str::from_utf8(json).map_err(|_| AccessTokenError::BadClaims)?;
+        if let Some(claims) = self.recognize(json) {
+            return Ok(claims);
+        }
+        let (names, claims) = any_order::read(json).map_err(|_| AccessTokenError::BadClaims)?;
+        if self.is_for_us(&names) { Ok(claims) } else { Err(AccessTokenError::NotForUs) }
+    }
+
+    fn is_for_us(&self, Names { iss, aud, client_id, tenant }: &Names<'_>) -> bool {
+        let names = [(iss, &self.issuer), (aud, &self.audience), (client_id, &self.client_id)];
+        let tenant = tenant.as_ref().map(|Text(name)| &**name);
+        names.into_iter().all(|(Text(claimed), expected)| claimed == expected) && tenant == claimed(&self.tenant)
+    }
+
+    /// The claims as `write` writes them, if there is nothing that needs a parser: no escapes, no key, and none of the
+    /// host's own. This is what most requests bring, and takes a fifth of the time.
+    fn recognize<'a>(&self, json: &'a str) -> Option<Claims<'a>> {
+        let (sub, rest) = json.strip_prefix(&self.beginning)?.split_once('"')?;
+        let (exp, rest) = leading_secs(rest.strip_prefix(r#","exp":"#)?)?;
+        let (iat, rest) = leading_secs(rest.strip_prefix(r#","iat":"#)?)?;
+        let (auth_time, rest) = leading_secs(rest.strip_prefix(r#","auth_time":"#)?)?;
+        let (jti, rest) = rest.strip_prefix(r#","jti":""#)?.split_once('"')?;
+        let (sid, rest) = rest.strip_prefix(r#","sid":""#)?.split_once('"')?;
+        let amr = rest.strip_prefix(r#","amr":"#)?.strip_suffix('}')?;
+        let plain = !sub.bytes().any(|byte| byte == b'\\' || byte < b' ');
+        plain.then_some(Claims {
+            sub: sub.into(),
+            exp,
+            iat,
+            auth_time,
+            jti: jti.parse().ok()?,
+            sid: sid.parse().ok()?,
+            amr: LockKind::from_amr(amr)?,
+            cnf: None,
+            host: HostClaims::default(),
         })
     }
 }
 
-/// RFC 7800 §3.1, with a key that is named and not shown (§3.4).
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Confirmation<'a> {
-    kid: &'a str,
+fn claimed(tenant: &Tenant) -> Option<&str> {
+    Some(tenant.as_str()).filter(|name| !name.is_empty())
 }
 
-fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(slot: &mut Option<T>, map: &mut A) -> Result<(), A::Error> {
-    let before = slot.replace(map.next_value()?);
-    if before.is_none() { Ok(()) } else { Err(de::Error::custom("a claim is there twice")) }
+/// The inside of a JSON string.
+fn push_escaped(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
+        let quoted = serde_json::to_string(text).expect("a string is valid JSON");
+        json.push_str(&quoted[1..quoted.len() - 1]);
+    } else {
+        json.push_str(text);
+    }
 }
 
-fn text<T: core::str::FromStr, E: de::Error>(claim: Option<&str>) -> Result<T, E> {
-    claim.and_then(|text| text.parse().ok()).ok_or_else(missing)
+fn push_secs(json: &mut String, time: UnixTime) {
+    use core::fmt::Write;
+    write!(json, "{}", time.as_secs()).expect("a string takes everything");
 }
 
-fn missing<E: de::Error>() -> E {
-    E::custom("a claim is missing or malformed")
+/// A number of seconds at the front, as JSON has integers: without a sign or a leading zero.
+fn leading_secs(text: &str) -> Option<(UnixTime, &str)> {
+    let (digits, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let canonical = !digits.starts_with('0') || digits == "0";
+    let secs = digits.parse().ok().filter(|_| canonical)?;
+    Some((UnixTime::from_secs(secs), rest))
 }

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq;
 
 use crate::crypto::{MacKey, NotAuthentic, PublicKey, SignatureKey, is_weak_secret};
-use crate::encoding::{decode_base64url, push_base64url, text_len};
+use crate::encoding::{decode_base64url, encode_base64url, push_base64url, text_len};
 
 /// Settings that cannot serve. Correct the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,9 +171,8 @@ impl AccessTokenVerifyingKey {
     pub(super) fn verify(&self, signed: &str, signature: &str) -> Result<(), NotAuthentic> {
         match &self.verifier {
             Verifier::Hs256(key) => {
-                let mut expected = String::with_capacity(text_len(32));
-                push_base64url(&mut expected, &key.mac_plain(signed.as_bytes()));
-                let equal: bool = expected.as_bytes().ct_eq(signature.as_bytes()).into();
+                let expected: [u8; text_len(32)] = encode_base64url(&key.mac_plain(signed.as_bytes()));
+                let equal: bool = expected.ct_eq(signature.as_bytes()).into();
                 if equal { Ok(()) } else { Err(NotAuthentic) }
             }
             Verifier::Ed25519(key) => {
