@@ -6,7 +6,8 @@ use std::time::Duration;
 use pinlatch::clock::ManualClock;
 use pinlatch::stores::MemoryStore;
 use pinlatch::{
-    AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, Sessions, Subject, UnixTime, UnlockError,
+    AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, Sessions, Subject,
+    UnixTime, UnlockError,
 };
 
 type Error = Box<dyn std::error::Error>;
@@ -46,7 +47,7 @@ async fn tour() -> Result<(), Error> {
         format!("the device keeps a wrapped token, {} characters: {}…", first.as_str().len(), head(first.as_str())),
     );
 
-    let opened = sessions.unlock(first.as_str(), &right).await?;
+    let opened = sessions.unlock(first.as_str(), &right, &RequestContext::new()).await?;
     say("come back", "the right PIN opens it: an access token for the API, and the next wrapped token");
     let access = sessions.verify(opened.access_token.as_str())?;
     let left = access.issued_at.until(access.expires_at).as_secs() / 60;
@@ -55,31 +56,31 @@ async fn tour() -> Result<(), Error> {
     let mut wrapped = opened.wrapped_token;
     for _ in 0..5 {
         if let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) =
-            sessions.unlock(wrapped.as_str(), &wrong).await
+            sessions.unlock(wrapped.as_str(), &wrong, &RequestContext::new()).await
         {
             let wait = retry_after.map_or_else(String::new, |wait| format!("; the next one in {} s", wait.as_secs()));
             say("guess", format!("wrong, {attempts_remaining} left{wait}"));
         }
     }
-    if let Err(error) = sessions.unlock(wrapped.as_str(), &right).await {
+    if let Err(error) = sessions.unlock(wrapped.as_str(), &right, &RequestContext::new()).await {
         say("too early", format!("even the right PIN is not looked at: {error}"));
     }
     clock.advance(Duration::from_secs(60));
-    let opened = sessions.unlock(wrapped.as_str(), &right).await?;
+    let opened = sessions.unlock(wrapped.as_str(), &right, &RequestContext::new()).await?;
     say("a minute on", format!("it opens again, and tells of {} wrong PINs", opened.failed_attempts));
     wrapped = opened.wrapped_token;
 
-    wrapped = sessions.change_pin(wrapped.as_str(), &right, Pin::new("902714")?).await?;
+    wrapped = sessions.change_pin(wrapped.as_str(), &right, Pin::new("902714")?, &RequestContext::new()).await?;
     say("change PIN", "a new wrapped token; all older ones are void");
     let new_pin = Pin::new("902714")?;
-    wrapped = sessions.unlock(wrapped.as_str(), &new_pin).await?.wrapped_token;
+    wrapped = sessions.unlock(wrapped.as_str(), &new_pin, &RequestContext::new()).await?.wrapped_token;
 
     say("sessions", format!("{} has {}", alice, sessions.sessions_of(&alice).await?.len()));
     clock.advance(Duration::from_secs(60));
-    if let Err(error) = sessions.unlock(first.as_str(), &right).await {
+    if let Err(error) = sessions.unlock(first.as_str(), &right, &RequestContext::new()).await {
         say("a thief", format!("comes with the first wrapped token: {error}"));
     }
-    if let Err(error) = sessions.unlock(wrapped.as_str(), &new_pin).await {
+    if let Err(error) = sessions.unlock(wrapped.as_str(), &new_pin, &RequestContext::new()).await {
         say("the owner", format!("is told, too: {error}; a full login begins a new one"));
     }
     Ok(())

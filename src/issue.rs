@@ -34,7 +34,7 @@ impl FullLogin {
     }
 
     /// From where the login comes. A criterion that [remembers](crate::Criterion::remembers) begins with it.
-    pub fn from_request(self, request: RequestContext) -> Self {
+    pub fn with_request(self, request: RequestContext) -> Self {
         Self { request, ..self }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use pinlatch::stores::MemoryStore;
-//! use pinlatch::{AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, Sessions, Subject};
+//! use pinlatch::{AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, Sessions, Subject};
 //!
 //! # fn secret(mark: u8) -> [u8; 32] { core::array::from_fn(|at| mark ^ at as u8) }
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -18,7 +18,7 @@
 //!
 //! let login = FullLogin::vouched_by_host(Subject::new("alice")?);
 //! let issued = sessions.login(login, Pin::new("739216")?).await?;
-//! let opened = sessions.unlock(issued.wrapped_token.as_str(), &Pin::new("739216")?).await?;
+//! let opened = sessions.unlock(issued.wrapped_token.as_str(), &Pin::new("739216")?, &RequestContext::new()).await?;
 //! let access = sessions.verify(opened.access_token.as_str())?;
 //! assert_eq!(access.subject.as_str(), "alice");
 //! # Ok::<_, Box<dyn std::error::Error>>(())

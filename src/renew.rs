@@ -58,9 +58,10 @@ pub fn renew(
     let ends_at = access.authenticated_at.saturating_add(policy.renewal_limit());
     let in_time = now < access.expires_at.saturating_add(policy.renewal_window()) && now < ends_at;
     // Whoever knew only a PIN that was changed since must not go on.
-    let pin_stands = state.locks.iter().any(|lock| {
-        lock.kind == access.unlocked_with && lock.set_at.as_secs() <= access.authenticated_at.as_secs()
-    });
+    let pin_stands = state
+        .locks
+        .iter()
+        .any(|lock| lock.kind == access.unlocked_with && lock.set_at.as_secs() <= access.authenticated_at.as_secs());
     if !in_time || !pin_stands {
         return Err(RenewalRefused::PinRequired);
     }

@@ -212,8 +212,10 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_the_globe() {
-        let (berlin, paris, sydney) = (at(52.520_008, 13.404_954), at(48.856_613, 2.352_222), at(-33.868_82, 151.209_29));
-        for (from, to, kilometers) in [(berlin, paris, 877.5), (berlin, sydney, 16_095.0), (at(0.0, 0.0), at(0.0, 1.0), 111.195)]
+        let (berlin, paris, sydney) =
+            (at(52.520_008, 13.404_954), at(48.856_613, 2.352_222), at(-33.868_82, 151.209_29));
+        for (from, to, kilometers) in
+            [(berlin, paris, 877.5), (berlin, sydney, 16_095.0), (at(0.0, 0.0), at(0.0, 1.0), 111.195)]
         {
             let (there, back) = (from.distance(&to) / 1000.0, to.distance(&from) / 1000.0);
             assert!((there / kilometers - 1.0).abs() < 0.006, "{there} instead of {kilometers}");

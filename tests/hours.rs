@@ -3,8 +3,8 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use pinlatch::permission::Window;
 use pinlatch::clock::{ClockPolicy, HoursError, WeeklyHours};
+use pinlatch::permission::Window;
 use pinlatch::time::UnixTime;
 
 fn hours(text: &str) -> WeeklyHours {

@@ -6,15 +6,17 @@
 use std::collections::HashSet;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use pinlatch::access_token::{AccessTokenKey, AccessTokens};
-use pinlatch::authorize::{Window, authorize};
+use pinlatch::access_token::{AccessTokenKey, AccessTokens, HostClaims};
+use pinlatch::authorize::authorize;
 use pinlatch::body::{read_session, session_record};
 use pinlatch::context::Context;
 use pinlatch::issue::{FullLogin, Issued, issue};
 use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
+use pinlatch::permission::{Verdict, Window, permit};
 use pinlatch::pin::{NewPin, Pin};
 use pinlatch::record::Swap;
 use pinlatch::session::SessionState;
+use pinlatch::situation::{LastSeen, Position, RequestContext};
 use pinlatch::stretch::{KdfMemory, KdfParams};
 use pinlatch::stretched_pin::StretchTask;
 use pinlatch::subject::SubjectState;
@@ -52,6 +54,12 @@ impl TryRng for Counter {
 
 impl TryCryptoRng for Counter {}
 
+/// From where every request comes.
+fn seen() -> LastSeen {
+    let position = Position::new(52.520008, 13.404954, 25.0).unwrap();
+    RequestContext::new().with_ip("192.0.2.7".parse().unwrap()).with_position(position).seen(NOW)
+}
+
 struct Fixture {
     keys: Keys,
     policy: Policy,
@@ -78,7 +86,7 @@ impl Fixture {
         let pin = NewPin::accept(Pin::new(PIN).unwrap(), &self.policy).unwrap();
         let pin = StretchTask::for_new_pin(&pin, self.policy.kdf(), &mut self.rng).run(&mut self.memory);
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW };
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen() };
         issue(login, &self.subject, &pin, &context, &mut self.rng)
     }
 
@@ -89,7 +97,7 @@ impl Fixture {
         wrapped: &str,
         pin: &str,
     ) -> Result<Result<Unlocked, WrongPin>, Refusal> {
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW };
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen() };
         let presented = PresentedWrap::open(wrapped, &self.keys, &self.policy).unwrap();
         let charge = Admitted::check(&presented, state, Some(&self.subject), &context)?.charge();
         let (attempt, stored) = charge.stored(Swap::Replaced).unwrap();
@@ -121,12 +129,13 @@ fn the_whole_life_with_plain_values() {
     let unlocked = fixture.unlock(&mut state, unlocked.wrapped_token.as_str(), PIN).unwrap().unwrap();
     assert_eq!(fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap_err(), Refusal::Superseded);
 
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
     let key = AccessTokenKey::hs256("k1", &[&[1; 16][..], &[2; 16]].concat()).unwrap();
     let tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
-    let within = Window::Open { until: UnixTime::MAX }.admit().unwrap();
-    let token = tokens.mint(&authorize(&unlocked, within, &context), &mut fixture.rng);
-    let access = tokens.verify(token.as_str(), NOW).unwrap();
+    let permission = permit(Window::Open { until: UnixTime::MAX }, Verdict::ALLOW).unwrap();
+    let grant = authorize(&unlocked, permission, &context);
+    let token = tokens.mint(&grant, &HostClaims::default(), &mut fixture.rng);
+    let access = tokens.verifier().verify(token.as_str(), NOW).unwrap();
     assert_eq!((access.subject.as_str(), access.session_id), ("alice", state.id()));
 }
 
@@ -134,7 +143,7 @@ fn the_whole_life_with_plain_values() {
 fn a_charge_that_is_not_stored_yields_no_attempt() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     for outcome in [Swap::Stale, Swap::Missing] {
         let charge = Admitted::check(&presented, &state, Some(&fixture.subject), &context).unwrap().charge();
@@ -146,7 +155,7 @@ fn a_charge_that_is_not_stored_yields_no_attempt() {
 fn a_session_without_its_subjects_epoch_is_over() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     let renewed = SubjectState::new(&mut fixture.rng);
     for subject in [None, Some(&renewed)] {
@@ -273,19 +282,26 @@ fn no_token_is_wrapped_twice() {
     assert_eq!((tokens.len(), masks.len()), (50, 50));
 }
 
-/// The bytes of version 1, as they were once printed: what is written today is the same, and what was written then
-/// still opens.
+/// A wrapped token and the session's record that expects it, as they were once printed.
+fn golden(text: &str) -> (&str, Vec<u8>) {
+    let (wrapped, body) = text.trim().split_once('\n').unwrap();
+    let body = (0..body.len()).step_by(2).map(|at| u8::from_str_radix(&body[at..at + 2], 16).unwrap()).collect();
+    (wrapped, body)
+}
+
+/// What is written today is what was written when the formats were last changed, and what was written before that still
+/// opens.
 #[test]
-fn format_version_1_is_kept() {
-    let (wrapped, body) = include_str!("golden/format_1.txt").trim().split_once('\n').unwrap();
+fn formats_are_kept() {
+    let versions = [include_str!("golden/session_1.txt"), include_str!("golden/session_2.txt")].map(golden);
     let mut fixture = Fixture::new();
     let issued = fixture.issue();
     let record = session_record(&fixture.keys, &issued.state, 1, issued.state.expires_at(&fixture.policy));
-    let hex: String = record.body.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!((issued.wrapped_token.as_str(), hex.as_str()), (wrapped, body));
+    assert_eq!((issued.wrapped_token.as_str(), &record.body), (versions[1].0, &versions[1].1));
 
-    let bytes = (0..body.len()).step_by(2).map(|at| u8::from_str_radix(&body[at..at + 2], 16).unwrap()).collect();
-    let old = pinlatch::record::Record { body: bytes, ..record };
-    let mut state = read_session(&fixture.keys, &old).unwrap();
-    assert!(fixture.unlock(&mut state, wrapped, PIN).unwrap().is_ok());
+    for (wrapped, body) in versions {
+        let old = pinlatch::record::Record { body, ..record.clone() };
+        let mut state = read_session(&fixture.keys, &old).unwrap();
+        assert!(fixture.unlock(&mut state, wrapped, PIN).unwrap().is_ok());
+    }
 }

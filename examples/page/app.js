@@ -960,9 +960,9 @@ function renderSession(session) {
   return item;
 }
 
-function sessionTimes({ created_at, last_unlocked_at, expires_at }) {
-  const used = last_unlocked_at
-    ? `Unlocked ${formatRelative(last_unlocked_at)}`
+function sessionTimes({ created_at, last_used_at, expires_at }) {
+  const used = last_used_at
+    ? `Unlocked ${formatRelative(last_used_at)}`
     : `Created ${formatRelative(created_at)}`;
   return `${used}\nEnds ${formatRelative(expires_at)}`;
 }

@@ -9,8 +9,26 @@ use serde_json::value::RawValue;
 /// Names that belong to this profile, or whose registered meaning changes what a token is good for. No host can set
 /// them, and a token that has one which the profile does not know is refused.
 const RESERVED: &[&str] = &[
-    "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "sid", "auth_time", "amr", "cnf", "tenant", "acr", "act",
-    "azp", "events", "may_act", "nbf", "nonce", "sub_id",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "jti",
+    "client_id",
+    "sid",
+    "auth_time",
+    "amr",
+    "cnf",
+    "tenant",
+    "acr",
+    "act",
+    "azp",
+    "events",
+    "may_act",
+    "nbf",
+    "nonce",
+    "sub_id",
 ];
 
 /// Claims that a host adds to its access tokens: the members of a JSON object, at most 32, at most 1024 bytes.
@@ -60,7 +78,7 @@ impl HostClaims {
             return Err(HostClaimsError::TooLong);
         }
         let members = serde_json::Deserializer::from_str(&json).deserialize_map(ReadMembers);
-        members.map(|members| members.into_claims()).map_err(HostClaimsError::Names)
+        members.map(Members::into_claims).map_err(HostClaimsError::Names)
     }
 
     /// The claims as the host's type.
@@ -74,7 +92,6 @@ impl HostClaims {
     pub(super) fn members(&self) -> &str {
         &self.members
     }
-
 }
 
 /// Members that are not the profile's, as they are read.

@@ -27,9 +27,7 @@ impl core::str::FromStr for Network {
         }
         let IpNet::V6(v6) = network else { return Ok(Self(network)) };
         match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
-            (Some(v4), Some(prefix)) => {
-                IpNet::new(v4.into(), prefix).map(Self).map_err(|_| CriterionError::Network)
-            }
+            (Some(v4), Some(prefix)) => IpNet::new(v4.into(), prefix).map(Self).map_err(|_| CriterionError::Network),
             _ => Ok(Self(network)),
         }
     }

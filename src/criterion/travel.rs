@@ -11,7 +11,7 @@ use crate::situation::{Position, Situation};
 ///
 /// The accuracies of both positions count in the user's favor. A request without a position is not allowed
 /// (`position_unknown`); a session that was never used with one may be used anywhere, for the first time. A login takes
-/// a position, too: [`FullLogin::from_request`](crate::FullLogin::from_request).
+/// a position, too: [`FullLogin::with_request`](crate::FullLogin::with_request).
 #[derive(Clone, Copy, Debug)]
 pub struct Travel {
     /// Meters for each second.

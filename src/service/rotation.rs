@@ -29,7 +29,8 @@ impl Service {
                 None => (&proof.loaded, proof.subject.as_ref()),
             };
             let now = self.now();
-            let step = match self.rotate(proof, &rotation, &loaded.state, subject, &self.context_of(proof.request, now)) {
+            let step = match self.rotate(proof, &rotation, &loaded.state, subject, &self.context_of(proof.request, now))
+            {
                 Ok(step) => step,
                 Err(refusal) => return Err(self.refuse(refusal, &loaded.state, now).await?),
             };

@@ -1,4 +1,5 @@
-//! The bytes of a session's record, version 1.
+//! The bytes of a session's record, version 2. Version 1, which did not know where a session was last used and when a
+//! PIN was set, is still read.
 
 use std::net::IpAddr;
 
@@ -9,7 +10,7 @@ use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::situation::{LastSeen, Place, Position};
 use crate::token::{Epoch, TokenDigest, WrapId};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl SessionState {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -35,10 +36,11 @@ impl SessionState {
         out.finish()
     }
 
-    /// Takes nothing but what `encode` writes.
+    /// Takes nothing but what `encode` writes, or wrote.
     pub(crate) fn decode(id: SessionId, bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
-        if input.u8()? != VERSION {
+        let version = input.u8()?;
+        if !(1..=VERSION).contains(&version) {
             return Err(Malformed);
         }
         let state = Self {
@@ -48,10 +50,10 @@ impl SessionState {
             epoch: Epoch::from_bytes(input.array()?),
             created_at: input.time()?,
             last_used_at: input.time()?,
-            last_seen: decode_last_seen(&mut input)?,
+            last_seen: if version == 1 { LastSeen::default() } else { decode_last_seen(&mut input)? },
             wrong_pins: input.u16()?,
             reported_wrong_pins: input.u16()?,
-            locks: decode_locks(&mut input)?,
+            locks: decode_locks(version, &mut input)?,
         };
         input.finish()?;
         Ok(state)
@@ -111,18 +113,20 @@ fn decode_label(text: &str) -> Result<Option<DeviceLabel>, Malformed> {
     if text.is_empty() { Ok(None) } else { DeviceLabel::new(text).map(Some).map_err(|_| Malformed) }
 }
 
-fn decode_locks(input: &mut Reader<'_>) -> Result<Vec<Lock>, Malformed> {
+fn decode_locks(version: u8, input: &mut Reader<'_>) -> Result<Vec<Lock>, Malformed> {
     let count = usize::from(input.u8()?);
     if !(1..=SessionState::MAX_LOCKS).contains(&count) {
         return Err(Malformed);
     }
-    (0..count).map(|_| decode_lock(input)).collect()
+    (0..count).map(|_| decode_lock(version, input)).collect()
 }
 
-fn decode_lock(input: &mut Reader<'_>) -> Result<Lock, Malformed> {
+fn decode_lock(version: u8, input: &mut Reader<'_>) -> Result<Lock, Malformed> {
     let index = input.u8()?;
     let kind = LockKind::from_u8(input.u8()?).ok_or(Malformed)?;
-    let (changed_at, set_at) = (input.time()?, input.time()?);
+    let changed_at = input.time()?;
+    // A PIN cannot have been set later than the lock changed.
+    let set_at = if version == 1 { changed_at } else { input.time()? };
     let pending = usize::from(input.u8()?);
     if pending > Lock::MAX_PENDING {
         return Err(Malformed);
@@ -199,10 +203,8 @@ mod tests {
     #[test]
     fn a_place_that_is_nowhere_is_refused() {
         let unseen = SessionState { last_seen: LastSeen::default(), ..state() }.encode();
-        let of_v4 = SessionState {
-            last_seen: LastSeen { ip: Some("192.0.2.1".parse().unwrap()), place: None },
-            ..state()
-        };
+        let of_v4 =
+            SessionState { last_seen: LastSeen { ip: Some("192.0.2.1".parse().unwrap()), place: None }, ..state() };
         assert_eq!(of_v4.encode().len(), unseen.len() + 4);
         assert_eq!(SessionState::decode(state().id, &of_v4.encode()).unwrap().last_seen, of_v4.last_seen);
         // Where the last use was stands behind version, subject, label, epoch, two times.
@@ -238,7 +240,9 @@ mod tests {
     #[test]
     fn other_versions_are_refused() {
         let mut bytes = state().encode();
-        bytes[0] = 2;
-        assert!(SessionState::decode(state().id, &bytes).is_err());
+        for version in [0, 3] {
+            bytes[0] = version;
+            assert!(SessionState::decode(state().id, &bytes).is_err());
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::UnlockError;
-use pinlatch::permission::Window;
 use pinlatch::observer::Event;
+use pinlatch::permission::{Denial, Window};
 
 use crate::world::*;
 
@@ -158,7 +158,7 @@ async fn while_refused_right_and_wrong_pins_are_answered_alike_and_not_evaluated
     world.clock.set_window(Window::Closed { opens: Some(START) });
     for pin in [PIN, WRONG] {
         let answer = world.unlock(&open, pin).await.unwrap_err();
-        assert!(matches!(answer, UnlockError::OutsideHours { opens: Some(START) }), "{answer:?}");
+        assert!(matches!(answer, UnlockError::Denied(Denial::OutsideHours { opens: Some(START) })), "{answer:?}");
     }
     assert_eq!(world.kdf.evaluations(), evaluations);
 

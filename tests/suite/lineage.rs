@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::observer::Event;
-use pinlatch::{ChangePinError, UnlockError};
+use pinlatch::{ChangePinError, RequestContext, UnlockError};
 
 use crate::world::*;
 
@@ -135,7 +135,12 @@ async fn changing_the_pin_voids_every_older_wrap_at_once() {
     let world = World::new();
     let stored = world.wrapped().await;
     let pending = world.next(&stored).await;
-    let changed = world.sessions.change_pin(&stored, &pin(PIN), pin("902714")).await.unwrap().into_string();
+    let changed = world
+        .sessions
+        .change_pin(&stored, &pin(PIN), pin("902714"), &RequestContext::new())
+        .await
+        .unwrap()
+        .into_string();
     for old in [&stored, &pending] {
         assert_eq!(world.code(old, PIN).await, "superseded");
         assert_eq!(world.code(old, "902714").await, "superseded");
@@ -149,7 +154,12 @@ async fn changing_the_pin_voids_every_older_wrap_at_once() {
 async fn a_pin_change_by_a_thief_is_noticed() {
     let world = World::new();
     let owner = world.wrapped().await;
-    let thief = world.sessions.change_pin(&owner, &pin(PIN), pin("902714")).await.unwrap().into_string();
+    let thief = world
+        .sessions
+        .change_pin(&owner, &pin(PIN), pin("902714"), &RequestContext::new())
+        .await
+        .unwrap()
+        .into_string();
     world.clock.advance(GRACE + GRACE);
     assert_eq!(world.code(&owner, PIN).await, "token_reused");
     assert_eq!(world.code(&thief, "902714").await, "session_ended");
@@ -161,7 +171,12 @@ async fn a_pin_change_does_not_hide_guesses() {
     let world = World::new();
     let stored = world.wrapped().await;
     world.code(&stored, WRONG).await;
-    let changed = world.sessions.change_pin(&stored, &pin(PIN), pin("902714")).await.unwrap().into_string();
+    let changed = world
+        .sessions
+        .change_pin(&stored, &pin(PIN), pin("902714"), &RequestContext::new())
+        .await
+        .unwrap()
+        .into_string();
     assert_eq!(world.unlock(&changed, "902714").await.unwrap().failed_attempts, 1);
 }
 
@@ -171,7 +186,7 @@ async fn changing_the_pin_takes_the_old_one_and_a_good_new_one() {
     let stored = world.wrapped().await;
     let change = |old: &'static str, new: &'static str| {
         let (sessions, stored) = (world.sessions.clone(), stored.clone());
-        async move { sessions.change_pin(&stored, &pin(old), pin(new)).await }
+        async move { sessions.change_pin(&stored, &pin(old), pin(new), &RequestContext::new()).await }
     };
     let evaluations = world.kdf.evaluations();
     assert!(matches!(change(PIN, "123456").await, Err(ChangePinError::WeakPin(_))));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
-use pinlatch::{BuildError, FullLogin, KdfPool, Policy, Sessions, UnlockError};
+use pinlatch::{BuildError, FullLogin, KdfPool, Policy, RequestContext, Sessions, UnlockError};
 
 use crate::world::*;
 
@@ -127,7 +127,9 @@ async fn busy_charges_nothing_and_says_when_to_come_back() {
         .iter()
         .map(|wrapped| {
             let (sessions, wrapped) = (sessions.clone(), wrapped.clone());
-            tokio::spawn(async move { sessions.unlock(&wrapped, &pin(WRONG)).await.unwrap_err() })
+            tokio::spawn(
+                async move { sessions.unlock(&wrapped, &pin(WRONG), &RequestContext::new()).await.unwrap_err() },
+            )
         })
         .collect();
     let mut busy = Vec::new();
@@ -144,7 +146,7 @@ async fn busy_charges_nothing_and_says_when_to_come_back() {
     assert!(!busy.is_empty(), "six at once on room for one");
     for wrapped in busy {
         loop {
-            match sessions.unlock(wrapped, &pin(WRONG)).await.unwrap_err() {
+            match sessions.unlock(wrapped, &pin(WRONG), &RequestContext::new()).await.unwrap_err() {
                 UnlockError::Busy { .. } => {}
                 UnlockError::WrongPin { attempts_remaining, .. } => break assert_eq!(attempts_remaining, 9),
                 other => panic!("{other:?}"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use pinlatch::observer::{Event, Observer};
 use pinlatch::stores::SqliteStore;
-use pinlatch::{FullLogin, KdfPool, Sessions, UnlockError};
+use pinlatch::{FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::world::*;
@@ -163,7 +163,7 @@ async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
     let first = issued.wrapped_token.into_string();
     let mut tokens = vec![first.clone()];
     for with in [CANARY_WRONG, CANARY_PIN] {
-        match sessions.unlock(&first, &pin(with)).await {
+        match sessions.unlock(&first, &pin(with), &RequestContext::new()).await {
             Ok(opened) => {
                 output.show(format!("{opened:?} {opened:#?}"));
                 tokens.push(opened.access_token.as_str().to_owned());
@@ -173,22 +173,29 @@ async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
         }
     }
     let second = tokens.last().unwrap().clone();
-    let changed = sessions.change_pin(&second, &pin(CANARY_PIN), pin(CANARY_NEW)).await.unwrap();
+    let changed =
+        sessions.change_pin(&second, &pin(CANARY_PIN), pin(CANARY_NEW), &RequestContext::new()).await.unwrap();
     tokens.push(changed.into_string());
-    show_error(output, &sessions.change_pin(&second, &pin(CANARY_PIN), pin("aaaaaa")).await.unwrap_err());
+    show_error(
+        output,
+        &sessions.change_pin(&second, &pin(CANARY_PIN), pin("aaaaaa"), &RequestContext::new()).await.unwrap_err(),
+    );
     show_error(output, &sessions.verify(&tokens[1].replace('.', "!")).unwrap_err());
 
     world.store.set_fault(Fault::Down);
-    show_error(output, &sessions.unlock(&second, &pin(CANARY_PIN)).await.unwrap_err());
+    show_error(output, &sessions.unlock(&second, &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err());
     world.store.set_fault(Fault::None);
 
     world.clock.advance(std::time::Duration::from_secs(60));
-    show_error(output, &sessions.unlock(&first, &pin(CANARY_PIN)).await.unwrap_err());
-    show_error(output, &sessions.unlock(&format!("{first}x"), &pin(CANARY_PIN)).await.unwrap_err());
+    show_error(output, &sessions.unlock(&first, &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err());
+    show_error(
+        output,
+        &sessions.unlock(&format!("{first}x"), &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err(),
+    );
 
     let locked = login().await.wrapped_token.into_string();
     for _ in 0..11 {
-        show_error(output, &sessions.unlock(&locked, &pin(CANARY_WRONG)).await.unwrap_err());
+        show_error(output, &sessions.unlock(&locked, &pin(CANARY_WRONG), &RequestContext::new()).await.unwrap_err());
     }
     tokens.push(locked);
     tokens.push(an_edited_row(&sessions, &store, output).await);
@@ -206,7 +213,7 @@ async fn an_edited_row(sessions: &Sessions, store: &SqliteStore, output: &Output
     record.body[40] ^= 1;
     let _ = store.replace_if(record.revision, &record).await.unwrap();
     let wrapped = issued.wrapped_token.into_string();
-    let error = sessions.unlock(&wrapped, &pin(CANARY_PIN)).await.unwrap_err();
+    let error = sessions.unlock(&wrapped, &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err();
     assert!(matches!(error, UnlockError::SessionEnded));
     show_error(output, &error);
     wrapped
@@ -230,7 +237,8 @@ async fn a_panic(world: &World) -> String {
     let login = FullLogin::vouched_by_host(subject("carol"));
     let wrapped = sessions.login(login, pin(CANARY_PIN)).await.unwrap().wrapped_token.into_string();
     let presented = wrapped.clone();
-    let died = tokio::spawn(async move { sessions.unlock(&presented, &pin(CANARY_PIN)).await }).await;
+    let died =
+        tokio::spawn(async move { sessions.unlock(&presented, &pin(CANARY_PIN), &RequestContext::new()).await }).await;
     assert!(died.unwrap_err().is_panic());
     wrapped
 }

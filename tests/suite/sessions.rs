@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinlatch::{DeviceLabel, FullLogin, LoginError, SessionId, Subject};
+use pinlatch::{DeviceLabel, FullLogin, LoginError, RequestContext, SessionId, Subject};
 
 use crate::world::*;
 
@@ -33,8 +33,8 @@ async fn the_list_shows_live_sessions_the_newest_first() {
         assert_eq!((list[0].session_id, list[1].session_id), (second.session_id, first.session_id), "{name}");
         assert_eq!(list[1].label.as_ref().map(DeviceLabel::as_str), Some("Firefox on Linux"), "{name}");
         assert_eq!(list[1].created_at, START, "{name}");
-        assert_eq!(list[1].last_unlocked_at, START.saturating_add(Duration::from_secs(20)), "{name}");
-        assert_eq!(list[0].last_unlocked_at, list[0].created_at, "{name}");
+        assert_eq!(list[1].last_used_at, START.saturating_add(Duration::from_secs(20)), "{name}");
+        assert_eq!(list[0].last_used_at, list[0].created_at, "{name}");
         assert!(!list[0].locked_out, "{name}");
     })
     .await;
@@ -282,7 +282,7 @@ async fn a_swap_that_is_overtaken_is_repeated_without_charging_again() {
     for writes in [0, 1] {
         let (copy, other) = (wrapped.clone(), other.sessions.clone());
         world.store.before_write(writes, async move {
-            other.unlock(&copy, &pin(WRONG)).await.unwrap_err();
+            other.unlock(&copy, &pin(WRONG), &RequestContext::new()).await.unwrap_err();
         });
         let opened = world.unlock(&wrapped, PIN).await.unwrap();
         assert_eq!(opened.failed_attempts, 1, "the other server's wrong PIN, and no charge of our own");

@@ -15,8 +15,8 @@ use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
 use pinlatch::stores::{MemoryStore, SqliteStore};
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
-    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, Sessions,
-    Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
+    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
+    Sessions, Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
 };
 
 pub(crate) const START: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -264,7 +264,7 @@ impl World {
     }
 
     pub(crate) async fn unlock(&self, wrapped: &str, with: &str) -> Result<UnlockedSession, UnlockError> {
-        self.sessions.unlock(wrapped, &pin(with)).await
+        self.sessions.unlock(wrapped, &pin(with), &RequestContext::new()).await
     }
 
     /// Opens with the right PIN and returns the next wrapped token.

@@ -1,14 +1,16 @@
 //! The calls. Each is a thin layer over one call of [`Sessions`].
 
+use std::net::SocketAddr;
+
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use pinlatch::{DeviceLabel, Pin, SessionId, Sessions, VerifiedAccess};
+use pinlatch::{DeviceLabel, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -25,6 +27,7 @@ pub(crate) fn routes(sessions: Sessions) -> Router {
         .route("/sessions/{id}", delete(revoke))
         .route("/logout", post(logout))
         .route("/logout-all", post(logout_all))
+        .route("/.well-known/jwks.json", get(jwks))
         .fallback(async || Problem::new("not_found"))
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(sessions)
@@ -74,11 +77,22 @@ impl TryFrom<String> for PinText {
     }
 }
 
-async fn login(State(sessions): State<Sessions>, Body(body): Body<Login>) -> Result<Response, Problem> {
+/// From where a request comes. Behind a proxy this is the proxy, and a host takes the address from a header that it
+/// knows its own proxy to set.
+fn context(client: SocketAddr) -> RequestContext {
+    RequestContext::new().with_ip(client.ip())
+}
+
+async fn login(
+    State(sessions): State<Sessions>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Body(body): Body<Login>,
+) -> Result<Response, Problem> {
     // Whatever is wrong with the rest is said before the password is looked at, so it says nothing about it.
     sessions.check_new_pin(&body.pin.0)?;
     let label = body.device.map(DeviceLabel::new).transpose().map_err(|_| Problem::new("bad_request"))?;
     let login = users::check(&body.username, &body.password).ok_or_else(|| Problem::new("invalid_credentials"))?;
+    let login = login.with_request(context(client));
     let login = match label {
         Some(label) => login.with_label(label),
         None => login,
@@ -95,8 +109,12 @@ struct Authorize {
     pin: PinText,
 }
 
-async fn authorize(State(sessions): State<Sessions>, Body(body): Body<Authorize>) -> Result<Response, Problem> {
-    let unlock = async move { sessions.unlock(&body.wrapped_token, &body.pin.0).await };
+async fn authorize(
+    State(sessions): State<Sessions>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Body(body): Body<Authorize>,
+) -> Result<Response, Problem> {
+    let unlock = async move { sessions.unlock(&body.wrapped_token, &body.pin.0, &context(client)).await };
     let opened = to_the_end(unlock).await??;
     let body = json!({
         "access_token": opened.access_token.as_str(),
@@ -115,8 +133,13 @@ struct ChangePin {
     new_pin: PinText,
 }
 
-async fn change_pin(State(sessions): State<Sessions>, Body(body): Body<ChangePin>) -> Result<Response, Problem> {
-    let change = async move { sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0).await };
+async fn change_pin(
+    State(sessions): State<Sessions>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Body(body): Body<ChangePin>,
+) -> Result<Response, Problem> {
+    let change =
+        async move { sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0, &context(client)).await };
     let wrapped_token = to_the_end(change).await??;
     Ok(answer(StatusCode::OK, json!({"wrapped_token": wrapped_token.as_str()})))
 }
@@ -154,7 +177,7 @@ async fn list(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Resul
                 "session_id": session.session_id.to_string(),
                 "device": session.label.as_ref().map(DeviceLabel::as_str),
                 "created_at": session.created_at.as_secs(),
-                "last_unlocked_at": session.last_unlocked_at.as_secs(),
+                "last_used_at": session.last_used_at.as_secs(),
                 "expires_at": session.expires_at.as_secs(),
                 "locked_out": session.locked_out,
                 "current": session.session_id == access.session_id,
@@ -182,4 +205,10 @@ async fn logout(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Res
 async fn logout_all(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Result<StatusCode, Problem> {
     sessions.revoke_all(&access.subject).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The public keys, for services that verify access tokens by themselves.
+async fn jwks(State(sessions): State<Sessions>) -> impl IntoResponse {
+    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, sessions.jwks())
 }

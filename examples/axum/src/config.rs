@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `HOURS`, `TTL`.
+//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `ALG`.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -17,10 +17,20 @@ pub(crate) struct Config {
     store: StoreUrl,
     secrets: Option<PathBuf>,
     hours: Option<WeeklyHours>,
+    algorithm: Algorithm,
     ttl: Duration,
 }
 
 const STORES: &str = "sqlite://PATH, postgres://…, redis://… or memory:";
+
+/// How access tokens are signed.
+#[derive(Clone, Copy)]
+enum Algorithm {
+    /// Everybody can verify them, with the key at `/.well-known/jwks.json`.
+    EdDsa,
+    /// Only this service can.
+    Hs256,
+}
 
 enum StoreUrl {
     Memory,
@@ -56,6 +66,11 @@ impl Config {
             hours: variable("HOURS", "", "hours as Mon-Fri 08:00-18:00 Europe/Berlin", |text| {
                 if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
             })?,
+            algorithm: variable("ALG", "EdDSA", "EdDSA or HS256", |text| match text {
+                "EdDSA" => Some(Algorithm::EdDsa),
+                "HS256" => Some(Algorithm::Hs256),
+                _ => None,
+            })?,
             ttl: variable("TTL", "900", "10 to 3600 seconds", |text| text.parse().ok().map(Duration::from_secs))?,
         })
     }
@@ -73,8 +88,12 @@ impl Config {
             StoreUrl::Redis(url) => Arc::new(RedisStore::connect(url).await?),
         };
         let key_ring = KeyRing::new(Pepper::new(PepperId(1), secrets.part(0))?, secrets.part(1))?;
+        let signing_key = match self.algorithm {
+            Algorithm::EdDsa => AccessTokenKey::ed25519("demo-1", secrets.part(2))?,
+            Algorithm::Hs256 => AccessTokenKey::hs256("demo-1-hs", secrets.part(3))?,
+        };
         let access_tokens = AccessTokens::new(
-            AccessTokenKey::hs256("demo-1", secrets.part(2))?,
+            signing_key,
             "https://pinlatch.example",
             "https://pinlatch.example/api",
             "pinlatch-demo",
@@ -118,15 +137,15 @@ impl StoreUrl {
     }
 }
 
-/// The pepper, the index key and the signing key of the demo, 32 bytes each.
+/// The pepper, the index key and the two signing keys of the demo, 32 bytes each.
 ///
 /// They lie in a file, so that sessions survive a restart and several instances know each other's. In production they
 /// do not lie beside the database: whoever copies the one must not get the other.
-struct Secrets([u8; 96]);
+struct Secrets([u8; 128]);
 
 impl Secrets {
     fn random() -> Result<Self, std::io::Error> {
-        let mut bytes = [0; 96];
+        let mut bytes = [0; 128];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
@@ -141,7 +160,7 @@ impl Secrets {
             Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.error),
             _ => {}
         }
-        let mut bytes = [0; 96];
+        let mut bytes = [0; 128];
         std::fs::File::open(path)?.read_exact(&mut bytes)?;
         Ok(Self(bytes))
     }

@@ -43,6 +43,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     announce(listener.local_addr()?);
     tokio::spawn(tidy_up(sessions.clone()));
     let app = Router::new().merge(api::routes(sessions)).merge(page::routes());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(stop()).await?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use pinlatch::permission::Denial;
 use pinlatch::pin::WeakPin;
 use pinlatch::store::StoreError;
 use pinlatch::{ChangePinError, LiveAccessError, LoginError, UnlockError};
@@ -32,14 +33,26 @@ impl Problem {
         Self { retry_after, ..self }
     }
 
+    /// Why a session may not be used now, and from when on it may.
+    fn because(self, denial: Denial) -> Self {
+        match denial {
+            Denial::OutsideHours { opens: Some(opens) } => self.with("opens", opens.as_secs()),
+            Denial::Denied { reason, retry_at: Some(at) } => self.with("reason", reason).with("retry_at", at.as_secs()),
+            Denial::Denied { reason, .. } | Denial::LogInAgain { reason } => self.with("reason", reason),
+            _ => self,
+        }
+    }
+
     /// The status and the constant text of a code.
     fn meaning(&self) -> (StatusCode, &'static str) {
         match self.code {
             "bad_request" => (StatusCode::BAD_REQUEST, "The request is not what this call takes."),
             "busy" => (StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once; try again."),
+            "denied" => (StatusCode::FORBIDDEN, "Not from here."),
             "invalid_credentials" => (StatusCode::UNAUTHORIZED, "Wrong username or password."),
             "invalid_token" => (StatusCode::UNAUTHORIZED, "The access token is not valid."),
             "invalid_wrapped_token" => (StatusCode::BAD_REQUEST, "The wrapped token is not valid; log in."),
+            "log_in_again" => (StatusCode::UNAUTHORIZED, "From here a PIN is not enough; log in."),
             "locked_out" => (StatusCode::UNAUTHORIZED, "Too many wrong PINs; log in."),
             "not_found" => (StatusCode::NOT_FOUND, "There is nothing here."),
             "outside_hours" => (StatusCode::FORBIDDEN, "Outside the hours of use."),
@@ -107,7 +120,7 @@ impl From<UnlockError> for Problem {
         let problem = Self::new(error.code()).after(error.retry_after());
         match error {
             UnlockError::WrongPin { attempts_remaining, .. } => problem.with("attempts_remaining", attempts_remaining),
-            UnlockError::OutsideHours { opens: Some(opens) } => problem.with("opens", opens.as_secs()),
+            UnlockError::Denied(denial) => problem.because(denial),
             UnlockError::Store(source) => {
                 log(&source);
                 problem

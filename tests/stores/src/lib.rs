@@ -9,8 +9,8 @@ use pinlatch::store::SessionStore;
 use pinlatch::stores::{PostgresStore, RedisStore};
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
-    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, Sessions,
-    Subject,
+    AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
+    Sessions, Subject,
 };
 
 /// The right PIN.
@@ -67,7 +67,7 @@ pub async fn login(sessions: &Sessions, name: &str) -> LoggedIn {
 
 /// Opens with a PIN and returns the error's code, or "ok".
 pub async fn unlock(sessions: &Sessions, wrapped: &str, with: &str) -> &'static str {
-    match sessions.unlock(wrapped, &pin(with)).await {
+    match sessions.unlock(wrapped, &pin(with), &RequestContext::new()).await {
         Ok(_) => "ok",
         Err(error) => error.code(),
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "this is how it answers")]
 
-use pinlatch::{KdfPool, Sessions};
+use pinlatch::{KdfPool, RequestContext, Sessions};
 use pinlatch_store_tests::{connect, login, pin, pool, sessions, subject, unlock};
 
 /// Services beside each other, as a service lets one request of a session in at a time.
@@ -35,7 +35,7 @@ impl Client {
                 let issued = login(sessions, name).await;
                 format!("{} {}", issued.session_id, issued.wrapped_token.as_str())
             }
-            ["unlock", wrapped, with] => match sessions.unlock(wrapped, &pin(with)).await {
+            ["unlock", wrapped, with] => match sessions.unlock(wrapped, &pin(with), &RequestContext::new()).await {
                 Ok(opened) => format!("ok {} {}", opened.wrapped_token.as_str(), opened.access_token.as_str()),
                 Err(error) => error.code().to_owned(),
             },

@@ -11,8 +11,8 @@ use pinlatch::access_token::{AccessTokenKey, AccessTokens, HostClaims};
 use pinlatch::authorize::Grant;
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
-use pinlatch::{FullLogin, KeyRing, Pepper, PepperId, Pin, Policy, RequestContext, Sessions, Subject, SystemClock};
 use pinlatch::{ClockPolicy, UnixTime};
+use pinlatch::{FullLogin, KeyRing, Pepper, PepperId, Pin, Policy, RequestContext, Sessions, Subject, SystemClock};
 use rand_core::UnwrapErr;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -71,7 +71,8 @@ fn header(algorithm: Algorithm) -> Header {
 }
 
 fn of_hs256(criterion: &mut Criterion) {
-    let ours = || AccessTokens::new(AccessTokenKey::hs256("key-1", &secret(3)).unwrap(), ISSUER, AUDIENCE, CLIENT).unwrap();
+    let ours =
+        || AccessTokens::new(AccessTokenKey::hs256("key-1", &secret(3)).unwrap(), ISSUER, AUDIENCE, CLIENT).unwrap();
     let keys = (EncodingKey::from_secret(&secret(3)), DecodingKey::from_secret(&secret(3)));
     compare(criterion, "HS256", Algorithm::HS256, &ours, &keys);
 }

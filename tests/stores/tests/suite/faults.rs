@@ -7,7 +7,7 @@ use std::time::Duration;
 use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::{Page, SessionStore, StoreError, StoreFuture};
 use pinlatch::stores::{PostgresStore, RedisStore};
-use pinlatch::{FullLogin, UnixTime};
+use pinlatch::{FullLogin, RequestContext, UnixTime};
 use pinlatch_store_tests::{GUESSES, PIN, WRONG, login, pin, pool, sessions, subject, unlock};
 use pinlatch_test_servers::{Fault, Postgres, Proxy, wait_until};
 use tokio::time::timeout;
@@ -115,7 +115,7 @@ async fn killed_under_load(mut server: Server) {
                         Err(error) => return (None, error.code()),
                     };
                     loop {
-                        match service.unlock(&wrapped, &pin(PIN)).await {
+                        match service.unlock(&wrapped, &pin(PIN), &RequestContext::new()).await {
                             Ok(opened) => wrapped = opened.wrapped_token.into_string(),
                             Err(error) => return (Some(wrapped), error.code()),
                         }
@@ -132,7 +132,7 @@ async fn killed_under_load(mut server: Server) {
             kept.extend(wrapped);
         }
         assert!(!kept.is_empty(), "round {round}: nobody logged in before the kill");
-        let down = service.unlock(&kept[0], &pin(PIN)).await.unwrap_err();
+        let down = service.unlock(&kept[0], &pin(PIN), &RequestContext::new()).await.unwrap_err();
         assert_eq!((down.code(), down.retry_after().is_some()), ("unavailable", true));
         server.start_again();
         for wrapped in kept {
