@@ -3,11 +3,15 @@
 
 mod world;
 
+mod access_tokens;
+mod criteria;
+
 mod expiry;
 mod forged;
 mod guesses;
 mod lineage;
 mod outages;
+mod renewal;
 mod rotation_of_secrets;
 mod secrecy;
 mod sessions;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pinlatch::attempts::AttemptSchedule;
 use pinlatch::clock::ManualClock;
+use pinlatch::criterion::Criterion;
 use pinlatch::observer::{Event, Observer};
 use pinlatch::policy::PolicyBuilder;
 use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
@@ -16,7 +17,7 @@ use pinlatch::stores::{MemoryStore, SqliteStore};
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
-    Sessions, Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
+    Sessions, SessionsBuilder, Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
 };
 
 pub(crate) const START: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -233,16 +234,26 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn on(store: Arc<dyn SessionStore>, policy: Policy, keys: KeyRing, tenant: &str) -> Self {
+        Self::built(store, policy, keys, tenant, |builder| builder)
+    }
+
+    /// With more than the settings that every test has.
+    pub(crate) fn built(
+        store: Arc<dyn SessionStore>,
+        policy: Policy,
+        keys: KeyRing,
+        tenant: &str,
+        more: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         let (clock, events) = (Arc::new(ManualClock::new(START)), Arc::<Events>::default());
         let (store, kdf) = (Probe::new(store), KdfPool::new(256 * 1024, Duration::from_secs(10)));
-        let sessions = Sessions::builder(keys, store.clone(), access_tokens())
+        let builder = Sessions::builder(keys, store.clone(), access_tokens())
             .policy(policy)
             .clock(clock.clone())
             .observer(events.clone())
             .tenant(Tenant::new(tenant).unwrap())
-            .kdf_pool(kdf.clone())
-            .build()
-            .unwrap();
+            .kdf_pool(kdf.clone());
+        let sessions = more(builder).build().unwrap();
         Self { sessions, clock, store, events, kdf }
     }
 
@@ -252,6 +263,12 @@ impl World {
 
     pub(crate) fn new() -> Self {
         Self::with(policy())
+    }
+
+    /// With a criterion.
+    pub(crate) fn under(policy: Policy, criterion: impl Criterion + 'static) -> Self {
+        let store = Arc::new(MemoryStore::default());
+        Self::built(store, policy, key_ring(1), "", |builder| builder.criterion(criterion))
     }
 
     pub(crate) async fn login(&self, name: &str) -> LoggedIn {
