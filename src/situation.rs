@@ -202,6 +202,21 @@ pub struct Situation<'a> {
     pub request: &'a RequestContext,
 }
 
+impl<'a> Situation<'a> {
+    /// A session that begins now, has been used nowhere, and has the id of zeros: to try a criterion.
+    #[must_use]
+    pub fn new(now: UnixTime, subject: &'a Subject, request: &'a RequestContext) -> Self {
+        let session_id = SessionId::from_bytes([0; 16]);
+        Self { now, subject, session_id, logged_in_at: now, last: LastSeen::default(), request }
+    }
+
+    /// After the session was used elsewhere.
+    #[must_use]
+    pub const fn after(self, last: LastSeen) -> Self {
+        Self { last, ..self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -128,7 +128,7 @@ impl Verifier {
     }
 
     fn header(&self, KeyId(id): &KeyId) -> String {
-        let json = format!(r#"{{"alg":"{}","typ":"at+jwt","kid":"{id}"}}"#, self.algorithm());
+        let json = format!(r#"{{"typ":"at+jwt","alg":"{}","kid":"{id}"}}"#, self.algorithm());
         let mut header = String::with_capacity(text_len(json.len()) + 1);
         push_base64url(&mut header, json.as_bytes());
         header.push('.');

@@ -14,23 +14,37 @@ use crate::situation::Situation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
+impl From<IpAddr> for Network {
+    fn from(ip: IpAddr) -> Self {
+        Self(ip.to_canonical().into())
+    }
+}
+
 impl core::str::FromStr for Network {
     type Err = CriterionError;
 
     /// # Errors
     /// [`CriterionError::Network`] for what is none, and for bits beyond the prefix: `192.0.2.1/24` is a mistake.
     fn from_str(text: &str) -> Result<Self, CriterionError> {
-        let alone = |_| text.parse::<IpAddr>().map(IpNet::from);
-        let network: IpNet = text.parse().or_else(alone).map_err(|_| CriterionError::Network)?;
-        if network.addr() != network.network() {
-            return Err(CriterionError::Network);
-        }
+        let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
+        let ip: IpAddr = ip.parse().map_err(|_| CriterionError::Network)?;
+        let network = match prefix {
+            None => Some(ip.into()),
+            Some(prefix) => prefix_len(prefix).and_then(|len| IpNet::new(ip, len).ok()),
+        };
+        let network = network.filter(|network| network.addr() == network.network()).ok_or(CriterionError::Network)?;
         let IpNet::V6(v6) = network else { return Ok(Self(network)) };
         match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
             (Some(v4), Some(prefix)) => IpNet::new(v4.into(), prefix).map(Self).map_err(|_| CriterionError::Network),
             _ => Ok(Self(network)),
         }
     }
+}
+
+/// A number as one writes it: no sign, no leading zero.
+fn prefix_len(text: &str) -> Option<u8> {
+    let len: u8 = text.parse().ok()?;
+    (len.to_string() == text).then_some(len)
 }
 
 impl core::fmt::Display for Network {

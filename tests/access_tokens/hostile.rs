@@ -30,13 +30,13 @@ fn unsigned() -> Vec<Hostile> {
     let mut hostile = refused(
         UnknownHeader,
         [
-            ("alg none", of(r#"{"alg":"none","typ":"at+jwt","kid":"k1"}"#)),
-            ("alg None", of(r#"{"alg":"None","typ":"at+jwt","kid":"k1"}"#)),
-            ("alg NONE", of(r#"{"alg":"NONE","typ":"at+jwt","kid":"k1"}"#)),
-            ("alg nOnE", of(r#"{"alg":"nOnE","typ":"at+jwt","kid":"k1"}"#)),
+            ("alg none", of(r#"{"typ":"at+jwt","alg":"none","kid":"k1"}"#)),
+            ("alg None", of(r#"{"typ":"at+jwt","alg":"None","kid":"k1"}"#)),
+            ("alg NONE", of(r#"{"typ":"at+jwt","alg":"NONE","kid":"k1"}"#)),
+            ("alg nOnE", of(r#"{"typ":"at+jwt","alg":"nOnE","kid":"k1"}"#)),
             ("alg none without kid", of(r#"{"alg":"none"}"#)),
-            ("alg empty", of(r#"{"alg":"","typ":"at+jwt","kid":"k1"}"#)),
-            ("alg null", of(r#"{"alg":null,"typ":"at+jwt","kid":"k1"}"#)),
+            ("alg empty", of(r#"{"typ":"at+jwt","alg":"","kid":"k1"}"#)),
+            ("alg null", of(r#"{"typ":"at+jwt","alg":null,"kid":"k1"}"#)),
             ("alg missing", hs256(r#"{"typ":"at+jwt","kid":"k1"}"#, GOOD)),
         ],
     );
@@ -67,15 +67,15 @@ fn confused() -> Vec<Hostile> {
     let mut hostile = refused(
         UnknownHeader,
         [
-            ("HS256 with the kid of the Ed25519 key", hs256(r#"{"alg":"HS256","typ":"at+jwt","kid":"k2"}"#, GOOD)),
-            ("EdDSA with the kid of the HS256 key", eddsa(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k1"}"#, GOOD)),
-            ("HS256 under the public key", under_public(r#"{"alg":"HS256","typ":"at+jwt","kid":"k2"}"#)),
-            ("HS512 named", hs256(r#"{"alg":"HS512","typ":"at+jwt","kid":"k1"}"#, GOOD)),
-            ("RS256 named", hs256(r#"{"alg":"RS256","typ":"at+jwt","kid":"k1"}"#, GOOD)),
-            ("ES256 named", eddsa(r#"{"alg":"ES256","typ":"at+jwt","kid":"k2"}"#, GOOD)),
-            ("Ed25519 named", eddsa(r#"{"alg":"Ed25519","typ":"at+jwt","kid":"k2"}"#, GOOD)),
-            ("alg in small letters", hs256(r#"{"alg":"hs256","typ":"at+jwt","kid":"k1"}"#, GOOD)),
-            ("alg in an array", hs256(r#"{"alg":["HS256"],"typ":"at+jwt","kid":"k1"}"#, GOOD)),
+            ("HS256 with the kid of the Ed25519 key", hs256(r#"{"typ":"at+jwt","alg":"HS256","kid":"k2"}"#, GOOD)),
+            ("EdDSA with the kid of the HS256 key", eddsa(r#"{"typ":"at+jwt","alg":"EdDSA","kid":"k1"}"#, GOOD)),
+            ("HS256 under the public key", under_public(r#"{"typ":"at+jwt","alg":"HS256","kid":"k2"}"#)),
+            ("HS512 named", hs256(r#"{"typ":"at+jwt","alg":"HS512","kid":"k1"}"#, GOOD)),
+            ("RS256 named", hs256(r#"{"typ":"at+jwt","alg":"RS256","kid":"k1"}"#, GOOD)),
+            ("ES256 named", eddsa(r#"{"typ":"at+jwt","alg":"ES256","kid":"k2"}"#, GOOD)),
+            ("Ed25519 named", eddsa(r#"{"typ":"at+jwt","alg":"Ed25519","kid":"k2"}"#, GOOD)),
+            ("alg in small letters", hs256(r#"{"typ":"at+jwt","alg":"hs256","kid":"k1"}"#, GOOD)),
+            ("alg in an array", hs256(r#"{"typ":"at+jwt","alg":["HS256"],"kid":"k1"}"#, GOOD)),
             ("a JWE", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAA.AAAA.AAAA".to_owned()),
         ],
     );
@@ -97,7 +97,7 @@ fn confused() -> Vec<Hostile> {
 /// Headers that tell the verifier what to do.
 fn injected() -> Vec<Hostile> {
     let with = |member: &str| hs256(HS256.replace('}', &format!(",{member}}}")), GOOD);
-    let kid = |kid: &str| hs256(format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":{kid}}}"#), GOOD);
+    let kid = |kid: &str| hs256(format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":{kid}}}"#), GOOD);
     let typ = |typ: &str| hs256(HS256.replace(r#""at+jwt""#, typ), GOOD);
     refused(
         UnknownHeader,
@@ -126,9 +126,9 @@ fn injected() -> Vec<Hostile> {
             ("typ of an ID token", typ(r#""id+jwt""#)),
             ("typ of a DPoP proof", typ(r#""dpop+jwt""#)),
             ("typ missing", hs256(r#"{"alg":"HS256","kid":"k1"}"#, GOOD)),
-            ("header in another order", hs256(r#"{"typ":"at+jwt","alg":"HS256","kid":"k1"}"#, GOOD)),
-            ("header with a space", hs256(r#"{"alg": "HS256","typ":"at+jwt","kid":"k1"}"#, GOOD)),
-            ("header with an escape", hs256(r#"{"\u0061lg":"HS256","typ":"at+jwt","kid":"k1"}"#, GOOD)),
+            ("header in another order", hs256(r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#, GOOD)),
+            ("header with a space", hs256(r#"{"typ":"at+jwt","alg": "HS256","kid":"k1"}"#, GOOD)),
+            ("header with an escape", hs256(r#"{"typ":"at+jwt","\u0061lg":"HS256","kid":"k1"}"#, GOOD)),
             ("header with a byte order mark", hs256(format!("\u{feff}{HS256}"), GOOD)),
         ],
     )

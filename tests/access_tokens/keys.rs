@@ -117,7 +117,7 @@ fn a_key_is_only_good_under_its_own_name() {
     assert!(of("k2").verify(&eddsa(EDDSA, GOOD), NOW).is_ok());
     assert_eq!(of("k3").verify(&eddsa(EDDSA, GOOD), NOW), Err(AccessTokenError::UnknownHeader));
     // The beginning of another id is another id.
-    let longer = eddsa(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k22"}"#, GOOD);
+    let longer = eddsa(r#"{"typ":"at+jwt","alg":"EdDSA","kid":"k22"}"#, GOOD);
     assert_eq!(of("k2").verify(&longer, NOW), Err(AccessTokenError::UnknownHeader));
 }
 

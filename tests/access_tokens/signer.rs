@@ -8,8 +8,8 @@ use pinlatch::{AccessTokenError, UnixTime, VerifiedAccess};
 use sha2::Sha256;
 
 pub(crate) const SECRET: &[u8; 32] = b"a signing secret of 32 bytes all";
-pub(crate) const HS256: &str = r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#;
-pub(crate) const EDDSA: &str = r#"{"alg":"EdDSA","typ":"at+jwt","kid":"k2"}"#;
+pub(crate) const HS256: &str = r#"{"typ":"at+jwt","alg":"HS256","kid":"k1"}"#;
+pub(crate) const EDDSA: &str = r#"{"typ":"at+jwt","alg":"EdDSA","kid":"k2"}"#;
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 

@@ -1,0 +1,7 @@
+//! Access tokens shown to the libraries of others, and theirs to ours.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod differential;
+mod interop;
+mod peer;
+mod service;
