@@ -281,7 +281,15 @@ const ENDINGS = {
   },
   log_in_again: {
     title: 'Time to log in again',
-    text: () => 'From time to time we ask for your password to make sure it is really you.',
+    text: () => 'From here a PIN is not enough. Log in with your password, so that we know it is you.',
+  },
+  denied: {
+    title: 'Not from here',
+    text: ({ retry_at: retryAt }) =>
+      Number.isFinite(retryAt)
+        ? `From where you are, you can come back ${formatMoment(retryAt)}. Your PIN will still work.`
+        : 'From where you are, this account can’t be used. Your PIN will still work elsewhere.',
+    retry: true,
   },
   outside_hours: {
     title: 'Closed right now',
@@ -962,7 +970,7 @@ function renderSession(session) {
 
 function sessionTimes({ created_at, last_used_at, expires_at }) {
   const used = last_used_at
-    ? `Unlocked ${formatRelative(last_used_at)}`
+    ? `Used ${formatRelative(last_used_at)}`
     : `Created ${formatRelative(created_at)}`;
   return `${used}\nEnds ${formatRelative(expires_at)}`;
 }

@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod hours;
 mod instances;
+mod keys;
 mod page;
 mod race;
 mod server;

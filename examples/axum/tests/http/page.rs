@@ -103,6 +103,39 @@ async fn wrong_pins_end_in_a_countdown_and_a_session_ended_elsewhere_in_a_login(
     browser.close().await;
 }
 
+/// English names, in the order of days since 1970-01-01, a Thursday.
+const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+
+#[tokio::test]
+async fn outside_the_hours_the_page_says_when_it_opens_and_keeps_what_it_has() {
+    let days = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / (24 * 3600);
+    let opens = WEEKDAYS[usize::try_from((days + 2) % 7).unwrap()];
+    let server = Server::start_with("memory:", &[("HOURS", &format!("{} 08:00-18:00 UTC", &opens[..3]))]);
+    let profile = tempfile::tempdir().unwrap();
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    browser.wait_for_view("login").await;
+    browser.fill("username", "alice").await;
+    browser.fill("password", PASSWORD).await;
+    browser.click("login-submit").await;
+    for step in ["first", "repeat"] {
+        browser.wait_for_step(step).await;
+        browser.enter_pin(PIN).await;
+    }
+    browser.wait_for_view("ended").await;
+    browser.wait_for_text("ended-title", "Closed right now").await;
+    browser.wait_for_text("ended-text", opens).await;
+    let kept = storage(&browser).await;
+    assert!(kept.contains("plw1_"), "{kept}");
+    browser.click("ended-retry").await;
+    browser.wait_for_view("pin").await;
+    browser.enter_pin(WRONG).await;
+    browser.wait_for_view("ended").await;
+    assert_eq!(storage(&browser).await, kept, "a wrong PIN is not looked at, either");
+    assert_quiet(&browser).await;
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn sessions_and_the_pin_are_managed_from_the_page() {
     let (data, profile) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
