@@ -30,6 +30,7 @@ mod claims;
 mod host_claims;
 mod jwks;
 mod key;
+mod template;
 mod verifier;
 
 use core::time::Duration;

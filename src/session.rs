@@ -200,7 +200,8 @@ impl SessionState {
     }
 
     /// What a criterion is asked.
-    pub(crate) const fn situation<'a>(&'a self, request: &'a RequestContext, now: UnixTime) -> Situation<'a> {
+    #[must_use]
+    pub const fn situation<'a>(&'a self, request: &'a RequestContext, now: UnixTime) -> Situation<'a> {
         Situation {
             now,
             subject: &self.subject,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up.
 const ORDER: &[&str] = &[
     // ground
+    "testing",
     "deadline",
     "secret",
     "time",

@@ -178,9 +178,9 @@ impl Criterion for Changes {
 #[derive(Clone, Debug)]
 enum Tree {
     Leaf(Changes),
-    All(Vec<Tree>),
-    Any(Vec<Tree>),
-    Not(Box<Tree>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
 }
 
 impl Tree {

@@ -1,29 +1,14 @@
 //! Claims in any order, from any JSON encoder: read in one pass, borrowed where they can be.
 
 use core::fmt;
-use std::borrow::Cow;
-
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::claims::Claims;
+use super::claims::{Claims, Names, Text};
 use super::host_claims::Members;
 use crate::id::RequestKeyId;
 use crate::session::LockKind;
 use crate::time::UnixTime;
-
-/// A string of a claim. One without escapes stays where it is.
-#[derive(serde::Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-/// Whose a token is, as it says.
-pub(super) struct Names<'a> {
-    pub(super) iss: Text<'a>,
-    pub(super) aud: Text<'a>,
-    pub(super) client_id: Text<'a>,
-    pub(super) tenant: Option<Text<'a>>,
-}
 
 /// Reads claims that are all there, each once and of its type.
 pub(super) fn read(json: &str) -> Result<(Names<'_>, Claims<'_>), serde_json::Error> {

@@ -3,9 +3,10 @@
 
 use core::time::Duration;
 
-use super::claims::{Claims, Template};
+use super::claims::Claims;
 use super::jwks;
 use super::key::{AccessTokenConfigError, AccessTokenVerifyingKey};
+use super::template::Template;
 use super::{AccessTokenError, BoundAccess, RenewableAccess, VerifiedAccess};
 use crate::encoding::decode_public_base64url;
 use crate::id::{RequestKeyId, Subject, Tenant};

@@ -28,9 +28,12 @@ fn from_ip(ip: &str) -> RequestContext {
     RequestContext::new().with_ip(ip.parse().unwrap())
 }
 
+/// The time it was, the time of the login, and what the session remembered.
+type Asked = (UnixTime, UnixTime, LastSeen);
+
 /// Says what it is told to say, and remembers what it was asked.
 #[derive(Clone)]
-struct Scripted(Arc<Mutex<(Verdict, Vec<(UnixTime, UnixTime, LastSeen)>)>>);
+struct Scripted(Arc<Mutex<(Verdict, Vec<Asked>)>>);
 
 impl Scripted {
     fn new(verdict: Verdict) -> Self {
@@ -41,7 +44,7 @@ impl Scripted {
         self.0.lock().unwrap().0 = verdict;
     }
 
-    fn asked(&self) -> Vec<(UnixTime, UnixTime, LastSeen)> {
+    fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.0.lock().unwrap().1)
     }
 }
