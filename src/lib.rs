@@ -12,7 +12,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! # let (pepper, index, signing) = (secret(0), secret(64), secret(128));
 //! let keys = KeyRing::new(Pepper::new(PepperId(1), pepper)?, index)?;
-//! let signing = AccessTokenKey::hs256("key-1", &signing)?;
+//! let signing = AccessTokenKey::ed25519("key-1", &signing)?;
 //! let access_tokens = AccessTokens::new(signing, "https://id.example", "https://api.example", "app")?;
 //! let sessions = Sessions::builder(keys, MemoryStore::default(), access_tokens).build()?;
 //!
@@ -40,7 +40,9 @@
 //! | --- | --- | --- |
 //! | logs in with full credentials and chooses a PIN | [`Sessions::login`] | a wrapped token for the device |
 //! | comes back | [`Sessions::unlock`] | an access token, and the next wrapped token |
+//! | is known to have certain rights | [`Sessions::mint`] | an access token that says so |
 //! | calls the API | [`Sessions::verify`] or [`Sessions::verify_live`] | whatever the API does |
+//! | works on without a PIN, if the policy wants it | [`Sessions::renew`] | another access token |
 //! | chooses another PIN | [`Sessions::change_pin`] | a wrapped token that replaces all others |
 //! | looks at the list of devices | [`Sessions::sessions_of`] | the live sessions |
 //! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
@@ -59,6 +61,12 @@
 //! check returns a value that only it can make, and the next step demands that value. [`unlock`] has the steps in
 //! order; `tests/pure.rs` walks through them without any store. `--no-default-features` leaves exactly this.
 //!
+//! # When and where
+//!
+//! A service has hours ([`ClockPolicy`]; [`SystemClock`] is always open) and may have a [`Criterion`], which looks at what
+//! the host knows of the request ([`RequestContext`]). Both are asked before a PIN is looked at, and the access token ends
+//! when they do. [`criterion`] has networks, circles on the map, journeys, and their combinations.
+//!
 //! # Features
 //!
 //! - `service` (default): [`Sessions`] and the KDF pool. Runs under any executor.
@@ -76,7 +84,7 @@
 //! # Secrets
 //!
 //! A [`KeyRing`] holds the peppers and the index key; [`AccessTokenKey`] signs. All three are 32 random bytes from
-//! outside the database, and none is derived from another. SECURITY.md in the repository says what is promised and what breaks it.
+//! outside the database, and none is derived from another. [`access_token`] says how signing keys follow each other. SECURITY.md in the repository says what is promised and what breaks it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -127,7 +135,7 @@ pub mod stores;
 #[cfg(test)]
 mod testing;
 
-#[cfg(all(doctest, feature = "memory", feature = "postgres", feature = "redis", feature = "service"))]
+#[cfg(all(doctest, feature = "hours", feature = "memory", feature = "postgres", feature = "redis", feature = "service"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
