@@ -29,13 +29,6 @@ pub(crate) fn push_base64url(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The base64url form of bytes whose text is `N` characters long.
-pub(crate) fn encode_base64url<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut text = [0; N];
-    Base64UrlUnpadded::encode(bytes, &mut text).expect("the caller knows the length");
-    text
-}
-
 /// Base64url for what is no secret: the time it takes may tell something of the bytes.
 static PUBLIC: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 

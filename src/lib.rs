@@ -135,7 +135,14 @@ pub mod stores;
 #[cfg(test)]
 mod testing;
 
-#[cfg(all(doctest, feature = "hours", feature = "memory", feature = "postgres", feature = "redis", feature = "service"))]
+#[cfg(all(
+    doctest,
+    feature = "hours",
+    feature = "memory",
+    feature = "postgres",
+    feature = "redis",
+    feature = "service"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -3,7 +3,7 @@
 use subtle::ConstantTimeEq;
 
 use crate::crypto::{MacKey, NotAuthentic, PublicKey, SignatureKey, is_weak_secret};
-use crate::encoding::{decode_base64url, encode_base64url, push_base64url, text_len};
+use crate::encoding::{decode_public_array, push_base64url, text_len};
 
 /// Settings that cannot serve. Correct the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,17 +167,18 @@ impl AccessTokenVerifyingKey {
         &self.header
     }
 
-    /// Each signature has one spelling: a MAC is compared as text, and base64url is read strictly.
+    /// A signature has one spelling, for base64url is read strictly. What is presented is no secret; a MAC is compared
+    /// with it in constant time.
     pub(super) fn verify(&self, signed: &str, signature: &str) -> Result<(), NotAuthentic> {
         match &self.verifier {
             Verifier::Hs256(key) => {
-                let expected: [u8; text_len(32)] = encode_base64url(&key.mac_plain(signed.as_bytes()));
-                let equal: bool = expected.ct_eq(signature.as_bytes()).into();
+                let presented: [u8; 32] = decode_public_array(signature).map_err(|_| NotAuthentic)?;
+                let equal: bool = key.mac_plain(signed.as_bytes()).ct_eq(&presented).into();
                 if equal { Ok(()) } else { Err(NotAuthentic) }
             }
             Verifier::Ed25519(key) => {
-                let signature = decode_base64url(signature.as_bytes()).map_err(|_| NotAuthentic)?;
-                key.verify(signed.as_bytes(), &signature)
+                let presented = decode_public_array(signature).map_err(|_| NotAuthentic)?;
+                key.verify(signed.as_bytes(), &presented)
             }
         }
     }

@@ -130,8 +130,11 @@ fn push_secs(json: &mut String, time: UnixTime) {
 
 /// A number of seconds at the front, as JSON has integers: without a sign or a leading zero.
 fn leading_secs(text: &str) -> Option<(UnixTime, &str)> {
-    let (digits, rest) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
-    let canonical = !digits.starts_with('0') || digits == "0";
-    let secs = digits.parse().ok().filter(|_| canonical)?;
-    Some((UnixTime::from_secs(secs), rest))
+    let (mut secs, mut len) = (0_u64, 0);
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        secs = secs.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        len += 1;
+    }
+    let canonical = len == 1 || len > 1 && !text.starts_with('0');
+    canonical.then(|| (UnixTime::from_secs(secs), &text[len..]))
 }

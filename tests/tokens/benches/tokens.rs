@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p pinlatch-token-tests`. The ratios of one run count; the nanoseconds are the machine's.
 
-#![allow(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that cannot go on fails, and says what it saw")]
 
 use core::convert::Infallible;
 use std::hint::black_box;
@@ -104,35 +104,60 @@ fn compare(
     let (validation, header) = (strict(algorithm), header(algorithm));
     let claims: Claims = jsonwebtoken::decode(token, decoding, &validation).unwrap().claims;
 
-    let mut group = criterion.benchmark_group(format!("verify {name}, {} bytes", token.len()));
-    if algorithm == Algorithm::HS256 {
-        let mac = Hmac::<Sha256>::new_from_slice(&secret(3)).unwrap();
-        group.bench_function("bare HMAC", |bencher| {
-            bencher.iter(|| mac.clone().chain_update(black_box(token.as_bytes())).finalize());
-        });
-    }
-    group.bench_function("pinlatch", |bencher| {
-        bencher.iter(|| tokens.verifier().verify(black_box(token), now).unwrap());
-    });
-    group.bench_function("jsonwebtoken", |bencher| {
-        bencher.iter(|| jsonwebtoken::decode::<Claims>(black_box(token), decoding, &validation).unwrap());
-    });
-    group.finish();
+    let mac = Hmac::<Sha256>::new_from_slice(&secret(3)).unwrap();
+    let mut list: [Contestant<'_>; 3] = [
+        ("pinlatch", &mut || drop(tokens.verifier().verify(black_box(token), now).unwrap())),
+        ("jsonwebtoken", &mut || {
+            drop(jsonwebtoken::decode::<Claims>(black_box(token), decoding, &validation).unwrap());
+        }),
+        ("the bare HMAC of its bytes", &mut || drop(mac.clone().chain_update(black_box(token.as_bytes())).finalize())),
+    ];
+    contest(criterion, &format!("verify {name}, {} bytes", token.len()), &mut list);
 
     // The other library is given its claims, `jti` and all, and draws nothing.
-    let mut group = criterion.benchmark_group(format!("mint {name}"));
-    let (none, mut spread) = (HostClaims::default(), Spread(0));
-    group.bench_function("pinlatch", |bencher| {
-        bencher.iter(|| tokens.mint(black_box(&grant), &none, &mut spread));
-    });
-    let mut system = UnwrapErr(getrandom::SysRng);
-    group.bench_function("pinlatch, jti from the system's randomness", |bencher| {
-        bencher.iter(|| tokens.mint(black_box(&grant), &none, &mut system));
-    });
-    group.bench_function("jsonwebtoken", |bencher| {
-        bencher.iter(|| jsonwebtoken::encode(&header, black_box(&claims), encoding).unwrap());
-    });
+    let (none, mut spread, mut system) = (HostClaims::default(), Spread(0), UnwrapErr(getrandom::SysRng));
+    let mut list: [Contestant<'_>; 3] = [
+        ("pinlatch", &mut || drop(tokens.mint(black_box(&grant), &none, &mut spread))),
+        ("jsonwebtoken", &mut || drop(jsonwebtoken::encode(&header, black_box(&claims), encoding).unwrap())),
+        ("pinlatch, jti from the system", &mut || drop(tokens.mint(black_box(&grant), &none, &mut system))),
+    ];
+    contest(criterion, &format!("mint {name}"), &mut list);
+}
+
+type Contestant<'a> = (&'static str, &'a mut dyn FnMut());
+
+/// Each by itself, for the times; then all in turns, for the ratios: a machine that is busy for a while slows all alike.
+fn contest(criterion: &mut Criterion, name: &str, contestants: &mut [Contestant<'_>]) {
+    let mut group = criterion.benchmark_group(name);
+    for (label, work) in &mut *contestants {
+        group.bench_function(*label, |bencher| bencher.iter(&mut *work));
+    }
     group.finish();
+
+    const TURNS: usize = 400;
+    let mut costs = vec![Vec::with_capacity(TURNS); contestants.len()];
+    for _ in 0..TURNS {
+        for ((_, work), costs) in contestants.iter_mut().zip(&mut costs) {
+            costs.push(cost(work));
+        }
+    }
+    for (at, (label, _)) in contestants.iter().enumerate().skip(1) {
+        let mut ratios: Vec<f64> = costs[at].iter().zip(&costs[0]).map(|(other, ours)| other / ours).collect();
+        ratios.sort_by(f64::total_cmp);
+        let (ratio, ours) = (ratios[TURNS / 2], contestants[0].0);
+        println!(
+            "{name}, in turns: {label} takes {ratio:.2} of what {ours} takes, which takes {:.2} of it",
+            1.0 / ratio
+        );
+    }
+}
+
+/// Of one turn, in no unit.
+#[expect(clippy::disallowed_methods, reason = "time is what is measured")]
+fn cost(work: &mut dyn FnMut()) -> f64 {
+    let begun = std::time::Instant::now();
+    (0..100).for_each(|_| work());
+    begun.elapsed().as_secs_f64()
 }
 
 /// Bytes that cost next to nothing.
