@@ -15,14 +15,19 @@
 //! | `cnf` | only in a token that is [bound](AccessTokenVerifier::verify_bound): the key of its client (RFC 7800 §3.4) |
 //! | any other name | [claims of the host's own](HostClaims) |
 //!
-//! Every claim is required, each may occur once, and the names have no escapes. The order is free.
+//! The claims of the profile are all required, but for `tenant` and `cnf`. Each claim may occur once, and its name has no
+//! escapes. The order is free; `amr` and `cnf` are written without spaces.
+//!
+//! The headers are `{"typ":"at+jwt","alg":"EdDSA","kid":"…"}` and `{"typ":"at+jwt","alg":"HS256","kid":"…"}`, in this order
+//! and without spaces, as many libraries write them.
 //!
 //! # Keys
 //!
 //! Other services verify with the public key of an [Ed25519](AccessTokenKey::ed25519) key, in any language; they find it
 //! in the [JSON Web Key Set](AccessTokenVerifier::jwks). A new key comes in three steps, each on all servers before the
 //! next: [publish](AccessTokens::with_verifying_key) its verifying key beside the present one; when every verifier has
-//! fetched the key set, sign with it and keep the former as verifying key; drop the former after `access_token_lifetime`.
+//! fetched the key set, sign with it and keep the former as verifying key; drop the former after `access_token_lifetime`,
+//! and `renewal_window` where tokens are renewed.
 //! At no step is a good token refused.
 
 mod any_order;
@@ -218,13 +223,19 @@ impl BoundAccess {
 
 /// Evidence that a token is authentic. It may have expired.
 #[derive(Debug)]
-#[must_use = "a token is renewed by `renew::renew`"]
+#[must_use = "a token is renewed by `renew::Renewal`"]
 pub struct RenewableAccess {
     pub(crate) access: VerifiedAccess,
     pub(crate) bound_to: Option<RequestKeyId>,
 }
 
 impl RenewableAccess {
+    /// Which key the request must be signed with. A bearer token has none, and is not renewed.
+    #[must_use]
+    pub const fn key(&self) -> Option<RequestKeyId> {
+        self.bound_to
+    }
+
     /// From which session.
     #[must_use]
     pub const fn session_id(&self) -> SessionId {

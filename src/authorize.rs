@@ -1,7 +1,7 @@
 //! For whom an access token may be minted, and until when.
 
 use crate::context::Context;
-use crate::id::{RequestKeyId, SessionId, Subject};
+use crate::id::{RequestKeyId, SessionId, Subject, Tenant};
 use crate::permission::Permission;
 use crate::session::LockKind;
 use crate::time::UnixTime;
@@ -12,12 +12,13 @@ use crate::unlock::Unlocked;
 /// ```compile_fail
 /// // There is no other way to it than `authorize` and `renew`.
 /// let grant = pinlatch::authorize::Grant {
-///     subject: unreachable!(), session_id: unreachable!(), issued_at: unreachable!(), expires_at: unreachable!(),
+///     tenant: unreachable!(), subject: unreachable!(), session_id: unreachable!(), issued_at: unreachable!(), expires_at: unreachable!(),
 ///     authenticated_at: unreachable!(), unlocked_with: unreachable!(), bound_to: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
 pub struct Grant {
+    pub(crate) tenant: Tenant,
     pub(crate) subject: Subject,
     pub(crate) session_id: SessionId,
     pub(crate) issued_at: UnixTime,
@@ -47,11 +48,13 @@ impl Grant {
 pub fn authorize(unlocked: &Unlocked, permission: Permission, context: &Context<'_>) -> Grant {
     let lifetime = context.now.saturating_add(context.policy.access_token_lifetime());
     Grant {
+        tenant: context.keys.tenant().clone(),
         subject: unlocked.subject.clone(),
         session_id: unlocked.session_id,
-        issued_at: context.now,
+        // A clock that ran backwards since makes no token that was issued before its unlock.
+        issued_at: context.now.max(unlocked.unlocked_at),
         expires_at: lifetime.min(permission.until()).min(unlocked.session_expires_at),
-        authenticated_at: context.now,
+        authenticated_at: unlocked.unlocked_at,
         unlocked_with: unlocked.lock_kind,
         bound_to: None,
     }

@@ -2,7 +2,7 @@
 
 use crate::keyring::Keys;
 use crate::policy::Policy;
-use crate::situation::LastSeen;
+use crate::situation::{LastSeen, Memory};
 use crate::time::UnixTime;
 
 /// The surroundings of a pure step. `now` is read once per step by whoever calls it.
@@ -14,6 +14,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The present.
     pub now: UnixTime,
-    /// From where the request comes, as far as the session's record shall keep it.
+    /// From where the request comes.
     pub seen: LastSeen,
+    /// What of that the session's record shall keep.
+    pub memory: Memory,
 }

@@ -34,7 +34,7 @@ pub use self::networks::{Network, Networks};
 pub use self::travel::Travel;
 
 use crate::permission::Verdict;
-use crate::situation::Situation;
+use crate::situation::{Memory, Situation};
 
 /// Decides whether a session may be used in a situation.
 pub trait Criterion: Send + Sync {
@@ -44,8 +44,8 @@ pub trait Criterion: Send + Sync {
     /// broken*, an access token may be valid where it should not.
     fn check(&self, situation: &Situation<'_>) -> Verdict;
 
-    /// Whether [`Situation::last`] is looked at. Only then do the sessions' records keep addresses and places.
-    fn remembers(&self) -> bool;
+    /// What of [`Situation::last`] is looked at. Nothing else of it is kept in the sessions' records.
+    fn remembers(&self) -> Memory;
 
     /// As a part of another criterion.
     fn boxed(self) -> Box<dyn Criterion>
@@ -61,7 +61,7 @@ impl Criterion for Box<dyn Criterion> {
         (**self).check(situation)
     }
 
-    fn remembers(&self) -> bool {
+    fn remembers(&self) -> Memory {
         (**self).remembers()
     }
 }
@@ -76,8 +76,8 @@ impl Criterion for crate::clock::WeeklyHours {
         }
     }
 
-    fn remembers(&self) -> bool {
-        false
+    fn remembers(&self) -> Memory {
+        Memory::NOTHING
     }
 }
 

@@ -10,6 +10,7 @@ use crate::session::{Lock, LockKind, SessionState, Wrap};
 use crate::situation::RequestContext;
 use crate::stretched_pin::StretchedPin;
 use crate::subject::SubjectState;
+use crate::time::UnixTime;
 use crate::token::{SessionToken, WrapId};
 use crate::wrap::{Handle, WrappedToken, wrap_token};
 
@@ -79,10 +80,10 @@ pub fn issue<R: CryptoRng + ?Sized>(
         epoch: subject.epoch.clone(),
         created_at: context.now,
         last_used_at: context.now,
-        last_seen: context.seen,
+        last_seen: context.seen.kept(context.memory),
         wrong_pins: 0,
         reported_wrong_pins: 0,
-        locks: vec![Lock::new(index, kind, wrap, context.now)],
+        locks: vec![Lock::new(index, kind, wrap, context.now, UnixTime::default())],
     };
     Issued { state, wrapped_token }
 }

@@ -131,6 +131,7 @@ impl KeyRing {
     pub fn keys(&self, tenant: &Tenant) -> Keys {
         let accepted = self.open_only.iter().filter(|pepper| pepper.id >= self.min_id);
         Keys {
+            tenant: tenant.clone(),
             active: PepperKeys::derive(&self.active, tenant),
             open_only: accepted.map(|pepper| PepperKeys::derive(pepper, tenant)).collect(),
             index: MacKey::new(&derive_key(&self.index.0, "index", tenant.as_str())),
@@ -141,12 +142,19 @@ impl KeyRing {
 /// The derived keys of one tenant.
 #[derive(Clone)]
 pub struct Keys {
+    tenant: Tenant,
     active: PepperKeys,
     open_only: Vec<PepperKeys>,
     index: MacKey,
 }
 
 impl Keys {
+    /// Whose keys these are.
+    #[must_use]
+    pub const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     pub(crate) const fn active(&self) -> &PepperKeys {
         &self.active
     }

@@ -104,16 +104,20 @@ impl Permission {
     }
 }
 
-/// Permits what the clock and the criterion both allow. Without a criterion the verdict is [`Verdict::ALLOW`].
+/// Permits what the clock and the criterion both allow at this instant. Without a criterion the verdict is
+/// [`Verdict::ALLOW`].
 ///
 /// # Errors
-/// [`Denial`].
-pub fn permit(window: Window, verdict: Verdict) -> Result<Permission, Denial> {
+/// [`Denial`]; also when what allows is over already, with the reason `over`.
+pub fn permit(window: Window, verdict: Verdict, now: UnixTime) -> Result<Permission, Denial> {
     let open_until = match window {
         Window::Open { until } => until,
         Window::Closed { opens } => return Err(Denial::OutsideHours { opens }),
     };
     match verdict {
+        Verdict::Allow { until } if until.min(open_until) <= now => {
+            Err(Denial::Denied { reason: "over", retry_at: None })
+        }
         Verdict::Allow { until } => Ok(Permission { until: until.min(open_until) }),
         Verdict::Deny { reason, retry_at } => Err(Denial::Denied { reason, retry_at }),
         Verdict::LogInAgain { reason } => Err(Denial::LogInAgain { reason }),

@@ -36,7 +36,7 @@ use crate::permission::{Denial, Permission, Verdict, permit};
 use crate::policy::Policy;
 use crate::record::OwnerKey;
 use crate::session::SessionState;
-use crate::situation::{LastSeen, RequestContext};
+use crate::situation::{Memory, RequestContext};
 use crate::store::{SessionStore, StoreError};
 use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::time::UnixTime;
@@ -243,16 +243,20 @@ impl Service {
 
     /// For a step that changes what the session remembers.
     fn context_of(&self, request: &RequestContext, now: UnixTime) -> Context<'_> {
-        let remembers = self.criterion.as_ref().is_some_and(Criterion::remembers);
-        let seen = if remembers { request.seen(now) } else { LastSeen::default() };
-        Context { keys: &self.keys, policy: &self.policy, now, seen }
+        Context { keys: &self.keys, policy: &self.policy, now, seen: request.seen(now), memory: self.memory() }
+    }
+
+    fn memory(&self) -> Memory {
+        self.criterion.as_ref().map_or(Memory::NOTHING, Criterion::remembers)
     }
 
     /// Whether a session may be used at an instant.
     fn permit(&self, state: &SessionState, request: &RequestContext, at: UnixTime) -> Result<Permission, Denial> {
-        let verdict =
-            self.criterion.as_ref().map_or(Verdict::ALLOW, |criterion| criterion.check(&state.situation(request, at)));
-        let permission = permit(self.clock.window(at), verdict);
+        let verdict = self
+            .criterion
+            .as_ref()
+            .map_or(Verdict::ALLOW, |criterion| criterion.check(&state.situation(request, criterion.remembers(), at)));
+        let permission = permit(self.clock.window(at), verdict, at);
         if let Err(denial) = permission {
             self.report(&Event::Denied { session_id: state.id(), denial });
         }

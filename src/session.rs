@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::policy::Policy;
 use crate::record::{RecordKey, RecordKind};
-use crate::situation::{LastSeen, RequestContext, Situation};
+use crate::situation::{LastSeen, Memory, RequestContext, Situation};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::token::{Epoch, TokenDigest, WrapId};
@@ -80,7 +80,7 @@ pub(crate) struct Lock {
     pub(crate) pending: Vec<Wrap>,
     /// When a wrap of this lock last died.
     pub(crate) changed_at: UnixTime,
-    /// When its PIN was set.
+    /// The whole second from which on its PIN is the one that it is. The first PIN always was.
     pub(crate) set_at: UnixTime,
 }
 
@@ -88,8 +88,8 @@ impl Lock {
     /// Successors that may be outstanding at once: two tabs, or an answer that got lost.
     pub(crate) const MAX_PENDING: usize = 2;
 
-    pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime) -> Self {
-        Self { index, kind, current, pending: Vec::new(), changed_at: now, set_at: now }
+    pub(crate) const fn new(index: u8, kind: LockKind, current: Wrap, now: UnixTime, set_at: UnixTime) -> Self {
+        Self { index, kind, current, pending: Vec::new(), changed_at: now, set_at }
     }
 
     fn wraps(&self) -> impl Iterator<Item = &Wrap> {
@@ -201,13 +201,13 @@ impl SessionState {
 
     /// What a criterion is asked.
     #[must_use]
-    pub const fn situation<'a>(&'a self, request: &'a RequestContext, now: UnixTime) -> Situation<'a> {
+    pub fn situation<'a>(&'a self, request: &'a RequestContext, memory: Memory, now: UnixTime) -> Situation<'a> {
         Situation {
             now,
             subject: &self.subject,
             session_id: self.id,
             logged_in_at: self.created_at,
-            last: self.last_seen,
+            last: self.last_seen.kept(memory),
             request,
         }
     }
@@ -215,7 +215,7 @@ impl SessionState {
     /// The session is used: its idle timeout starts anew.
     pub(crate) fn touch(&mut self, context: &Context<'_>) {
         self.last_used_at = self.last_used_at.max(context.now);
-        self.last_seen.update(context.seen);
+        self.last_seen = self.last_seen.then(context.seen).kept(context.memory);
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.

@@ -148,7 +148,7 @@ impl RequestContext {
         self.attributes.get(name).map(String::as_str)
     }
 
-    /// What a session remembers of this request.
+    /// What a session may remember of this request.
     #[must_use]
     pub fn seen(&self, at: UnixTime) -> LastSeen {
         LastSeen { ip: self.ip, place: self.position.map(|position| Place { position, at }) }
@@ -165,8 +165,28 @@ pub struct Place {
     pub at: UnixTime,
 }
 
-/// From where a session was last used: at its login, unlocked, or renewed. It is kept in the session's record, and only
-/// if the service's criterion wants it.
+/// What a session's record shall keep of where it was last used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The last address.
+    pub ip: bool,
+    /// The last place.
+    pub place: bool,
+}
+
+impl Memory {
+    /// Keeps nothing, and forgets what was kept before.
+    pub const NOTHING: Self = Self { ip: false, place: false };
+
+    /// What one of the two wants.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self { ip: self.ip || other.ip, place: self.place || other.place }
+    }
+}
+
+/// From where a session was last used: at its login, unlocked, or renewed. It is kept in the session's record, as far as
+/// the service's criterion wants it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastSeen {
@@ -177,10 +197,18 @@ pub struct LastSeen {
 }
 
 impl LastSeen {
-    /// What a later request does not say stays as it was, so that saying nothing erases no trace.
-    pub(crate) fn update(&mut self, later: Self) {
-        self.ip = later.ip.or(self.ip);
-        self.place = later.place.or(self.place);
+    /// What a later request does not say stays as it was, so that saying nothing erases no trace. A clock that ran
+    /// backwards makes no place older.
+    #[must_use]
+    pub(crate) fn then(self, later: Self) -> Self {
+        let at = |place: Place| Place { at: self.place.map_or(place.at, |before| before.at.max(place.at)), ..place };
+        Self { ip: later.ip.or(self.ip), place: later.place.map(at).or(self.place) }
+    }
+
+    /// What is to be kept of it.
+    #[must_use]
+    pub(crate) fn kept(self, memory: Memory) -> Self {
+        Self { ip: self.ip.filter(|_| memory.ip), place: self.place.filter(|_| memory.place) }
     }
 }
 
@@ -196,7 +224,7 @@ pub struct Situation<'a> {
     pub session_id: SessionId,
     /// When the full login was.
     pub logged_in_at: UnixTime,
-    /// From where the session was last used. Empty unless the criterion [remembers](crate::Criterion::remembers).
+    /// From where the session was last used, as far as the criterion [remembers](crate::Criterion::remembers) it.
     pub last: LastSeen,
     /// What the host knows of the request.
     pub request: &'a RequestContext,
@@ -267,11 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_ran_backwards_makes_no_place_older() {
+        let (early, late) = (UnixTime::from_secs(5), UnixTime::from_secs(9));
+        let elsewhere = RequestContext::new().with_position(at(3.0, 4.0));
+        let last = RequestContext::new().with_position(at(1.0, 2.0)).seen(late).then(elsewhere.seen(early));
+        assert_eq!(last, elsewhere.seen(late));
+    }
+
+    #[test]
     fn saying_nothing_erases_no_trace() {
         let now = UnixTime::from_secs(9);
         let request = RequestContext::new().with_position(at(1.0, 2.0)).with_ip("192.0.2.1".parse().unwrap());
-        let mut last = request.seen(now);
-        last.update(RequestContext::new().seen(UnixTime::from_secs(10)));
-        assert_eq!(last, request.seen(now));
+        let later = RequestContext::new().seen(UnixTime::from_secs(10));
+        assert_eq!(request.seen(now).then(later), request.seen(now));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinlatch::criterion::{All, CriterionError, Geofence, Network, Networks, Travel, all, any, not};
 use pinlatch::permission::Verdict;
-use pinlatch::situation::{Position, Situation};
+use pinlatch::situation::{Memory, Position, Situation};
 use pinlatch::{Criterion, RequestContext, Subject, UnixTime};
 use proptest::prelude::*;
 
@@ -68,6 +68,16 @@ fn networks_are_written_in_one_way() {
     ] {
         assert_eq!(network(wrong), Err(CriterionError::Network), "{wrong}");
     }
+}
+
+#[test]
+fn an_address_alone_is_a_network_of_its_kind() {
+    let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
+    let list = Networks::allow([Network::from(mapped)]).unwrap();
+    assert_eq!(ask(&list, &from_ip("192.0.2.7".parse().unwrap())), Verdict::ALLOW);
+    // All of IPv6 is nothing of IPv4.
+    let all_of_6 = Networks::deny([network("::/0").unwrap()]).unwrap();
+    assert_eq!(ask(&all_of_6, &from_ip(mapped)), Verdict::ALLOW);
 }
 
 #[test]
@@ -169,8 +179,8 @@ impl Criterion for Changes {
         }
     }
 
-    fn remembers(&self) -> bool {
-        self.before == Word::LogIn
+    fn remembers(&self) -> Memory {
+        Memory { ip: self.before == Word::LogIn, place: self.after == Word::LogIn }
     }
 }
 
@@ -217,11 +227,11 @@ impl Tree {
         }
     }
 
-    fn remembers(&self) -> bool {
+    fn leaves(&self) -> Vec<Changes> {
         match self {
-            Self::Leaf(leaf) => leaf.before == Word::LogIn,
-            Self::All(trees) | Self::Any(trees) => trees.iter().any(Self::remembers),
-            Self::Not(tree) => tree.remembers(),
+            Self::Leaf(leaf) => vec![*leaf],
+            Self::All(trees) | Self::Any(trees) => trees.iter().flat_map(Self::leaves).collect(),
+            Self::Not(tree) => tree.leaves(),
         }
     }
 }
@@ -257,7 +267,10 @@ proptest! {
             Verdict::Unknown { .. } => prop_assert_eq!(tree.word(now), Word::Unknown),
             Verdict::LogInAgain { .. } => prop_assert_eq!(tree.word(now), Word::LogIn),
         }
-        prop_assert_eq!(criterion.remembers(), tree.remembers());
+        let some_leaf = |wants: fn(&Changes) -> bool| tree.leaves().iter().any(wants);
+        let memory = criterion.remembers();
+        prop_assert_eq!(memory.ip, some_leaf(|leaf| leaf.before == Word::LogIn));
+        prop_assert_eq!(memory.place, some_leaf(|leaf| leaf.after == Word::LogIn));
     }
 }
 

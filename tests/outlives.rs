@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use pinlatch::clock::{ClockPolicy, WeeklyHours};
 use pinlatch::criterion::{Criterion, all, any, not};
+use pinlatch::id::RequestKeyId;
 use pinlatch::permission::{Verdict, Window};
 use pinlatch::renew::RequestProof;
-use pinlatch::situation::Situation;
+use pinlatch::situation::{Memory, Situation};
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
-    AccessToken, AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, Pepper, PepperId, Pin, Policy,
-    RequestContext, Sessions, Subject, UnixTime, UnlockError,
+    AccessToken, AccessTokenError, AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, Pepper, PepperId, Pin,
+    Policy, RequestContext, Sessions, Subject, UnixTime, UnlockError,
 };
 
 /// 2026-01-01T00:00:00Z.
 const YEAR_BEGINS: u64 = 1_767_225_600;
 const DAY: u64 = 24 * 3600;
 const PIN: &str = "739216";
+const KEY: RequestKeyId = RequestKeyId::from_bytes([5; 20]);
 
 /// Reproducible numbers (SplitMix64).
 struct Dice(u64);
@@ -99,8 +101,8 @@ impl Criterion for Shared {
         self.0.lock().unwrap().check(situation)
     }
 
-    fn remembers(&self) -> bool {
-        false
+    fn remembers(&self) -> Memory {
+        Memory::NOTHING
     }
 }
 
@@ -169,7 +171,11 @@ impl Year {
         }
         let valid_at = |at: UnixTime| {
             self.clock.0.store(at.as_millis(), Ordering::SeqCst);
-            self.sessions.verify(token.as_str()).is_ok()
+            match self.sessions.verify(token.as_str()) {
+                Ok(_) | Err(AccessTokenError::ProofRequired) => true,
+                Err(AccessTokenError::Expired) => false,
+                Err(error) => panic!("{error}"),
+            }
         };
         assert!(!valid_at(ends) && valid_at(last));
         self.clock.0.store(minted_at.as_millis(), Ordering::SeqCst);
@@ -183,7 +189,9 @@ impl Year {
                 self.wrapped = opened.wrapped_token.into_string();
                 (self.used_at, self.unlocked_at) = (self.clock.now(), self.clock.now());
                 self.check(&opened.access_token);
-                Some(opened.access_token)
+                let bound = self.sessions.mint(&opened.grant.bound_to(KEY), &serde_json::json!({})).unwrap();
+                self.check(&bound);
+                Some(bound)
             }
             Err(UnlockError::SessionEnded) => {
                 self.login().await;
@@ -199,7 +207,7 @@ impl Year {
     }
 
     async fn renew(&mut self, token: &AccessToken) -> Option<AccessToken> {
-        let proof = RequestProof::vouched_by_host();
+        let proof = RequestProof::vouched_by_host(KEY);
         let renewed = self.sessions.renew(token.as_str(), proof, &RequestContext::new()).await.ok()?;
         self.used_at = self.clock.now();
         assert!(renewed.access_token.expires_at() <= self.unlocked_at.saturating_add(self.policy.renewal_limit()));

@@ -16,13 +16,13 @@ use pinlatch::permission::{Verdict, Window, permit};
 use pinlatch::pin::{NewPin, Pin};
 use pinlatch::record::Swap;
 use pinlatch::session::SessionState;
-use pinlatch::situation::{LastSeen, Position, RequestContext};
+use pinlatch::situation::{LastSeen, Memory, Position, RequestContext};
 use pinlatch::stretch::{KdfMemory, KdfParams};
 use pinlatch::stretched_pin::StretchTask;
 use pinlatch::subject::SubjectState;
 use pinlatch::unlock::{Admitted, Refusal, Unlocked, WrongPin};
 use pinlatch::wrap::PresentedWrap;
-use pinlatch::{Policy, Subject, Tenant, UnixTime};
+use pinlatch::{AccessTokenError, Policy, Subject, Tenant, UnixTime};
 use rand_core::{Rng, TryCryptoRng, TryRng};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -53,6 +53,8 @@ impl TryRng for Counter {
 }
 
 impl TryCryptoRng for Counter {}
+
+const EVERYTHING: Memory = Memory { ip: true, place: true };
 
 /// From where every request comes.
 fn seen() -> LastSeen {
@@ -86,7 +88,7 @@ impl Fixture {
         let pin = NewPin::accept(Pin::new(PIN).unwrap(), &self.policy).unwrap();
         let pin = StretchTask::for_new_pin(&pin, self.policy.kdf(), &mut self.rng).run(&mut self.memory);
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen() };
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), memory: EVERYTHING };
         issue(login, &self.subject, &pin, &context, &mut self.rng)
     }
 
@@ -97,7 +99,7 @@ impl Fixture {
         wrapped: &str,
         pin: &str,
     ) -> Result<Result<Unlocked, WrongPin>, Refusal> {
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen() };
+        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), memory: EVERYTHING };
         let presented = PresentedWrap::open(wrapped, &self.keys, &self.policy).unwrap();
         let charge = Admitted::check(&presented, state, Some(&self.subject), &context)?.charge();
         let (attempt, stored) = charge.stored(Swap::Replaced).unwrap();
@@ -129,13 +131,16 @@ fn the_whole_life_with_plain_values() {
     let unlocked = fixture.unlock(&mut state, unlocked.wrapped_token.as_str(), PIN).unwrap().unwrap();
     assert_eq!(fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap_err(), Refusal::Superseded);
 
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
     let key = AccessTokenKey::hs256("k1", &[&[1; 16][..], &[2; 16]].concat()).unwrap();
     let tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
-    let permission = permit(Window::Open { until: UnixTime::MAX }, Verdict::ALLOW).unwrap();
+    let permission = permit(Window::Open { until: UnixTime::MAX }, Verdict::ALLOW, NOW).unwrap();
     let grant = authorize(&unlocked, permission, &context);
     let token = tokens.mint(&grant, &HostClaims::default(), &mut fixture.rng);
-    let access = tokens.verifier().verify(token.as_str(), NOW).unwrap();
+    // A token names the tenant of its grant, whoever mints it.
+    assert_eq!(tokens.verifier().verify(token.as_str(), NOW), Err(AccessTokenError::NotForUs));
+    let verifier = tokens.verifier().clone().for_tenant(Tenant::new("acme").unwrap());
+    let access = verifier.verify(token.as_str(), NOW).unwrap();
     assert_eq!((access.subject.as_str(), access.session_id), ("alice", state.id()));
 }
 
@@ -143,7 +148,7 @@ fn the_whole_life_with_plain_values() {
 fn a_charge_that_is_not_stored_yields_no_attempt() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     for outcome in [Swap::Stale, Swap::Missing] {
         let charge = Admitted::check(&presented, &state, Some(&fixture.subject), &context).unwrap().charge();
@@ -155,7 +160,7 @@ fn a_charge_that_is_not_stored_yields_no_attempt() {
 fn a_session_without_its_subjects_epoch_is_over() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen() };
+    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     let renewed = SubjectState::new(&mut fixture.rng);
     for subject in [None, Some(&renewed)] {

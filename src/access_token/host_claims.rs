@@ -8,28 +8,11 @@ use serde_json::value::RawValue;
 
 /// Names that belong to this profile, or whose registered meaning changes what a token is good for. No host can set
 /// them, and a token that has one which the profile does not know is refused.
-const RESERVED: &[&str] = &[
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "iat",
-    "jti",
-    "client_id",
-    "sid",
-    "auth_time",
-    "amr",
-    "cnf",
-    "tenant",
-    "acr",
-    "act",
-    "azp",
-    "events",
-    "may_act",
-    "nbf",
-    "nonce",
-    "sub_id",
-];
+const RESERVED: &str = "iss sub aud exp iat jti client_id sid auth_time amr cnf tenant \
+     _claim_names _claim_sources acr act azp events may_act nbf nonce status sub_id sub_jwk";
+
+/// What `serde_json` calls values that it takes for something else than they are.
+const PRIVATE: &str = "$serde_json::private::";
 
 /// Claims that a host adds to its access tokens: the members of a JSON object, at most 32, at most 1024 bytes.
 ///
@@ -96,22 +79,30 @@ impl HostClaims {
 
 /// Members that are not the profile's, as they are read.
 #[derive(Default)]
-pub(super) struct Members<'a>(Vec<(&'a str, &'a RawValue)>);
+pub(super) struct Members<'a> {
+    list: Vec<(&'a str, &'a RawValue)>,
+    len: usize,
+}
 
 impl<'a> Members<'a> {
     /// Names have no escapes (they could not be borrowed), so that each has one spelling.
     pub(super) fn read<A: MapAccess<'a>>(&mut self, name: &'a str, map: &mut A) -> Result<(), A::Error> {
-        let known = self.0.iter().any(|(known, _)| *known == name);
-        if known || RESERVED.contains(&name) || self.0.len() == HostClaims::MAX_COUNT {
+        let known = self.list.iter().any(|(known, _)| *known == name);
+        let reserved = RESERVED.split(' ').any(|reserved| reserved == name) || name.starts_with(PRIVATE);
+        let value: &RawValue = map.next_value()?;
+        self.len += r#","":"#.len() + name.len() + value.get().len();
+        // The braces around them stand in for the first comma and one byte more.
+        let too_many = self.list.len() == HostClaims::MAX_COUNT || self.len >= HostClaims::MAX_LEN;
+        if known || reserved || too_many {
             return Err(de::Error::custom("a reserved name, one that is there twice, or one too many"));
         }
-        self.0.push((name, map.next_value()?));
+        self.list.push((name, value));
         Ok(())
     }
 
     pub(super) fn into_claims(self) -> HostClaims {
-        let mut members = String::new();
-        for (name, value) in self.0 {
+        let mut members = String::with_capacity(self.len);
+        for (name, value) in self.list {
             for part in [",\"", name, "\":", value.get()] {
                 members.push_str(part);
             }

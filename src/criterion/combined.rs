@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::Situation;
+use crate::situation::{Memory, Situation};
 use crate::time::UnixTime;
 
 type Parts = Vec<Box<dyn Criterion>>;
@@ -113,13 +113,17 @@ fn fold(parts: &Parts, situation: &Situation<'_>, join: fn(Verdict, Verdict) -> 
     verdicts.reduce(join).unwrap_or(Verdict::Unknown { reason: "no_criterion" })
 }
 
+fn remembered(parts: &Parts) -> Memory {
+    parts.iter().map(Criterion::remembers).fold(Memory::NOTHING, Memory::or)
+}
+
 impl Criterion for All {
     fn check(&self, situation: &Situation<'_>) -> Verdict {
         fold(&self.0, situation, both)
     }
 
-    fn remembers(&self) -> bool {
-        self.0.iter().any(Criterion::remembers)
+    fn remembers(&self) -> Memory {
+        remembered(&self.0)
     }
 }
 
@@ -128,8 +132,8 @@ impl Criterion for Any {
         fold(&self.0, situation, either)
     }
 
-    fn remembers(&self) -> bool {
-        self.0.iter().any(Criterion::remembers)
+    fn remembers(&self) -> Memory {
+        remembered(&self.0)
     }
 }
 
@@ -144,7 +148,7 @@ impl Criterion for Not {
         }
     }
 
-    fn remembers(&self) -> bool {
+    fn remembers(&self) -> Memory {
         self.part.remembers()
     }
 }

@@ -6,11 +6,12 @@ use ipnet::IpNet;
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::Situation;
+use crate::situation::{Memory, Situation};
 
 /// A network: an address and the length of its prefix, `192.0.2.0/24` or `2001:db8::/32`, or one address.
 ///
-/// A network of IPv4 that is written as one of IPv6 (`::ffff:192.0.2.0/120`) is the same network.
+/// A network of IPv4 that is written as one of IPv6 (`::ffff:192.0.2.0/120`) is the same network. Networks of IPv6 hold
+/// no addresses of IPv4, not even `::/0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
@@ -108,7 +109,7 @@ impl Criterion for Networks {
         }
     }
 
-    fn remembers(&self) -> bool {
-        false
+    fn remembers(&self) -> Memory {
+        Memory::NOTHING
     }
 }

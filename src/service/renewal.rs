@@ -4,11 +4,12 @@ use core::time::Duration;
 
 use super::records::{Contended, MAX_SWAPS};
 use super::{Service, Sessions};
-use crate::access_token::{AccessToken, AccessTokenError, HostClaims, RenewableAccess};
+use crate::access_token::{AccessToken, AccessTokenError, HostClaims};
 use crate::authorize::Grant;
+use crate::id::SessionId;
 use crate::observer::Event;
 use crate::permission::Denial;
-use crate::renew::{RenewalRefused, RequestProof, renew};
+use crate::renew::{Renewal, RenewalRefused, RequestProof};
 use crate::situation::RequestContext;
 use crate::store::StoreError;
 
@@ -28,6 +29,7 @@ pub struct RenewedAccess {
 /// | --- | --- | --- | --- |
 /// | `AccessToken` | `invalid_token` | 401 | asks for the PIN |
 /// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
+/// | `WrongKey` | `invalid_proof` | 401 | signs with the key that the token is bound to, or asks for the PIN |
 /// | `SessionEnded` | `session_ended` | 401 | forgets, asks for a login |
 /// | `Denied` | as for an unlock | | |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
@@ -40,6 +42,9 @@ pub enum RenewError {
     /// Renewal is off, too late, or over. Unlock.
     #[error("the session must be unlocked with its PIN")]
     PinRequired,
+    /// The token is not bound to the key that signed the request, or to none. Unlock.
+    #[error("the access token is not bound to the key that signed the request")]
+    WrongKey,
     /// The session is over. Log in.
     #[error("the session has ended")]
     SessionEnded,
@@ -55,6 +60,7 @@ impl From<RenewalRefused> for RenewError {
     fn from(refused: RenewalRefused) -> Self {
         match refused {
             RenewalRefused::PinRequired => Self::PinRequired,
+            RenewalRefused::WrongKey => Self::WrongKey,
             RenewalRefused::SessionEnded => Self::SessionEnded,
         }
     }
@@ -67,6 +73,7 @@ impl RenewError {
         match self {
             Self::AccessToken(error) => error.code(),
             Self::PinRequired => "pin_required",
+            Self::WrongKey => "invalid_proof",
             Self::SessionEnded => "session_ended",
             Self::Denied(denial) => denial.code(),
             Self::Store(error) => error.code(),
@@ -78,14 +85,16 @@ impl RenewError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Store(error) => Some(error.retry_after()),
-            Self::AccessToken(_) | Self::PinRequired | Self::SessionEnded | Self::Denied(_) => None,
+            Self::AccessToken(_) | Self::PinRequired | Self::WrongKey | Self::SessionEnded | Self::Denied(_) => None,
         }
     }
 }
 
 impl Sessions {
     /// Renews an access token, which may have expired up to the policy's `renewal_window` ago, for a client that has
-    /// proven that it is the one which unlocked the session. Refused unless the policy has a `renewal_limit`.
+    /// proven possession of the key it is bound to. Refused unless the policy has a `renewal_limit`.
+    ///
+    /// To have such a token, mint it after the unlock: `sessions.mint(&opened.grant.bound_to(key), &claims)`.
     ///
     /// # Errors
     /// [`RenewError`].
@@ -96,9 +105,11 @@ impl Sessions {
         request: &RequestContext,
     ) -> Result<RenewedAccess, RenewError> {
         let service = &*self.0;
-        let previous = service.access_tokens.verifier().verify_for_renewal(access_token, service.now())?;
-        let grant = service.renew(&previous, proof, request).await?;
+        let now = service.now();
+        let previous = service.access_tokens.verifier().verify_for_renewal(access_token, now)?;
+        let renewal = Renewal::admit(&previous, &proof, &service.policy, now)?;
         let (session_id, subject) = (previous.session_id(), previous.subject().clone());
+        let grant = service.renew(session_id, &renewal, request).await?;
         service.report(&Event::Renewed { session_id, subject });
         Ok(RenewedAccess { access_token: service.mint(&grant, &HostClaims::default()), grant })
     }
@@ -107,17 +118,17 @@ impl Sessions {
 impl Service {
     async fn renew(
         &self,
-        previous: &RenewableAccess,
-        proof: RequestProof,
+        session_id: SessionId,
+        renewal: &Renewal<'_>,
         request: &RequestContext,
     ) -> Result<Grant, RenewError> {
         for _ in 0..MAX_SWAPS {
-            let loaded = self.load_session(previous.session_id()).await?.ok_or(RenewError::SessionEnded)?;
+            let loaded = self.load_session(session_id).await?.ok_or(RenewError::SessionEnded)?;
             let now = self.now();
             let subject = self.load_subject(loaded.state.subject(), now).await?;
             let permission = self.permit(&loaded.state, request, now)?;
             let context = self.context_of(request, now);
-            let step = renew(previous, &proof, &loaded.state, subject.as_ref(), permission, &context)?;
+            let step = renewal.grant(&loaded.state, subject.as_ref(), permission, &context)?;
             let outcome = self.replace_session(loaded.revision, step.state()).await?;
             if let Ok((grant, state)) = step.stored(outcome) {
                 // All sessions may have been revoked meanwhile, which is in another record than the one just swapped.

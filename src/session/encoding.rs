@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn state() -> SessionState {
-        let mut lock = Lock::new(0, LockKind::ServerPin, wrap(1), UnixTime::from_secs(5));
+        let mut lock = Lock::new(0, LockKind::ServerPin, wrap(1), UnixTime::from_secs(5), UnixTime::from_secs(4));
         lock.pending = vec![wrap(2), wrap(3)];
         SessionState {
             id: SessionId::from_bytes([9; 16]),

@@ -18,7 +18,7 @@ use crate::wrap::WrappedToken;
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
 ///     session_id: unreachable!(), subject: unreachable!(), wrapped_token: unreachable!(), failed_attempts: unreachable!(),
-///     session_expires_at: unreachable!(), lock_kind: unreachable!(),
+///     session_expires_at: unreachable!(), lock_kind: unreachable!(), unlocked_at: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Unlocked {
     pub session_expires_at: UnixTime,
     /// What kind of lock was opened.
     pub lock_kind: LockKind,
+    /// When.
+    pub unlocked_at: UnixTime,
 }
 
 impl ProvenPin<'_> {
@@ -77,7 +79,9 @@ impl ProvenPin<'_> {
         let at = self.withdraw(&mut state, subject, context)?;
         let (wrap, wrapped_token) = mint_next(&state, at, new_pin, context, rng);
         let kind = state.locks[at].kind;
-        let replacement = Lock::new(state.locks[at].index, kind, wrap, context.now);
+        // Beyond every unlock with the old one, in whole seconds as tokens have them, also if a server's clock is ahead.
+        let set_at = UnixTime::from_secs(context.now.max(state.last_used_at).as_secs() + 1);
+        let replacement = Lock::new(state.locks[at].index, kind, wrap, context.now, set_at);
         state.locks.retain(|lock| !lock.kind.is_pin());
         state.locks.push(replacement);
         // What was guessed in between is told at the next unlock.
@@ -131,6 +135,7 @@ fn opened(
         failed_attempts,
         session_expires_at: state.expires_at(context.policy),
         lock_kind,
+        unlocked_at: context.now,
     };
     Uncommitted::new(state, evidence)
 }

@@ -258,11 +258,20 @@ fn misclaimed() -> Vec<Hostile> {
             changed("cnf null", "}", r#","cnf":null}"#),
             changed("cnf a thumbprint", "}", r#","cnf":{"jkt":"AAAA"}}"#),
             changed("cnf with a key beside its name", "}", r#","cnf":{"kid":"AAAAAAAAAAAAAAAAAAAAAAAAAAA","jwk":{}}}"#),
+            changed("cnf an array", "}", r#","cnf":["AAAAAAAAAAAAAAAAAAAAAAAAAAA"]}"#),
+            changed("cnf escaped", "}", r#","cnf":{"k\u0069d":"AAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#),
             changed("cnf too short", "}", r#","cnf":{"kid":"AAAA"}}"#),
             changed("nbf", "}", r#","nbf":1800000500}"#),
             changed("act", "}", r#","act":{"sub":"admin"}}"#),
             changed("may_act", "}", r#","may_act":{"sub":"admin"}}"#),
             changed("acr", "}", r#","acr":"0"}"#),
+            changed("status", "}", r#","status":{"status_list":{"idx":0,"uri":"https://id.example"}}}"#),
+            changed(
+                "a name that serde_json takes for a value",
+                "}",
+                r#","$serde_json::private::RawValue":"{\"sub\":\"admin\"}"}"#,
+            ),
+            changed("too much of the host", "}", &format!(r#","x":"{}"}}"#, "y".repeat(1024))),
             changed("events", "}", r#","events":{}}"#),
             changed("33 claims of the host", "}", &{
                 let names: String = (0..33).map(|number| format!(r#","x{number}":0"#)).collect();

@@ -32,6 +32,9 @@ fn weak_secrets_and_odd_names_are_refused() {
         let refused = AccessTokens::new(ed25519("k", 1), issuer, audience, client).unwrap_err();
         assert_eq!(refused, AccessTokenConfigError::Name);
     }
+    let of_len = |len: usize| AccessTokens::new(ed25519("k", 1), "i".repeat(len), "a", "c").map(drop);
+    assert_eq!(of_len(200), Ok(()));
+    assert_eq!(of_len(201), Err(AccessTokenConfigError::Name));
 }
 
 #[test]
@@ -49,10 +52,21 @@ fn public_keys_for_which_anybody_can_sign_are_refused() {
         (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     };
     let minus_one = hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
+    // A point of large order whose y is written as y + p.
+    let again = hex("f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
     let one_again = hex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f");
-    for bytes in
-        [&identity[..], &[0; 32], &hex(order_8), &hex(order_8_too), &minus_one, &one_again, &[2; 32], &[1; 31], &[]]
-    {
+    for bytes in [
+        &identity[..],
+        &[0; 32],
+        &hex(order_8),
+        &hex(order_8_too),
+        &minus_one,
+        &one_again,
+        &again,
+        &[2; 32],
+        &[1; 31],
+        &[],
+    ] {
         assert_eq!(new(bytes), Err(AccessTokenConfigError::PublicKey), "{bytes:x?}");
     }
     assert_eq!(new(ed25519("k", 1).verifying_key().public_key().unwrap()), Ok(()));
@@ -85,13 +99,29 @@ fn a_key_set_has_public_keys_and_nothing_else() {
 fn key_sets_of_others_are_read_as_far_as_they_are_for_us() {
     let ours =
         r#"{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    let others =
-        r#"{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"r"},{"kty":"OKP","crv":"X25519","x":"AAAA"},{"kty":"EC"},{}"#;
+    let but = |from: &str, to: &str| ours.replace(from, to);
+    let others = [
+        r#"{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"r"}"#.to_owned(),
+        r#"{"kty":"EC","kid":5,"alg":null}"#.to_owned(),
+        but("OKP", "EC"),
+        but("Ed25519", "X25519"),
+        but("EdDSA", "HS256"),
+        but("}", r#","use":"enc"}"#),
+        r#"["OKP","Ed25519","EdDSA","k","11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"]"#.to_owned(),
+        "{},1,null".to_owned(),
+    ]
+    .join(",");
     let read = AccessTokenVerifyingKey::from_jwks(&format!(r#"{{"keys":[{others},{ours}],"more":1}}"#)).unwrap();
     assert_eq!(read.iter().map(AccessTokenVerifyingKey::id).collect::<Vec<_>>(), ["k"]);
     for (json, expected) in [
         ("", AccessTokenConfigError::Jwks),
         ("[]", AccessTokenConfigError::Jwks),
+        (
+            r#"[[["OKP","Ed25519","EdDSA","k","11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"]]]"#,
+            AccessTokenConfigError::Jwks,
+        ),
+        (&format!(r#"{{"keys":[{}]}}"#, but("}", r#","d":"AAAA"}"#)), AccessTokenConfigError::PublicKey),
+        (&format!(r#"{{"keys":[{}]}}"#, but("\"k\"", "5")), AccessTokenConfigError::KeyId),
         (r#"{"keys":{}}"#, AccessTokenConfigError::Jwks),
         (&format!(r#"{{"keys":[{}]}}"#, ours.replace("11qY", "11q")), AccessTokenConfigError::PublicKey),
         (&format!(r#"{{"keys":[{}]}}"#, ours.replace("URo", "URp")), AccessTokenConfigError::PublicKey),

@@ -53,6 +53,7 @@ fn settings_that_are_not_of_this_earth_are_refused() {
         place(Travel::default().with_max_speed(value).map(drop));
         place(Travel::default().with_slack(value).map(drop));
         place(Travel::default().with_max_distance(value).map(drop));
+        place(Travel::default().with_max_accuracy(value).map(drop));
     }
 }
 
@@ -90,6 +91,28 @@ fn a_session_that_was_never_anywhere_may_be_used_anywhere_but_not_nowhere() {
     let travel = Travel::default().with_max_distance(1000.0).unwrap();
     assert_eq!(ask(&travel, &at(50.0, 50.0, 0.0)), Verdict::ALLOW);
     assert_eq!(ask(&travel, &RequestContext::new()), Verdict::Unknown { reason: "position_unknown" });
+}
+
+/// Who says "somewhere on the earth" has said nothing, and erased nothing.
+#[test]
+fn a_vague_position_is_none() {
+    let vague = Verdict::Unknown { reason: "position_vague" };
+    assert_eq!(journey(Travel::default(), 1.0, 100_001.0, 1000), vague);
+    assert_eq!(journey(Travel::default(), 1.0, 100_000.0, 1000), Verdict::ALLOW);
+    assert_eq!(journey(Travel::default().with_max_accuracy(500.0).unwrap(), 0.0, 501.0, 1000), vague);
+}
+
+#[test]
+fn both_accuracies_count() {
+    let travel = Travel::default().with_slack(0.0).unwrap();
+    let subject = Subject::new("alice").unwrap();
+    let request = at(1.0, 0.0, 60_000.0);
+    let after = |accuracy| {
+        let situation = Situation::new(UnixTime::from_secs(0), &subject, &request);
+        travel.check(&situation.after(at(0.0, 0.0, accuracy).seen(UnixTime::from_secs(0))))
+    };
+    assert_eq!(after(52_000.0), Verdict::ALLOW);
+    assert_eq!(after(50_000.0), Verdict::LogInAgain { reason: "impossible_travel" });
 }
 
 #[test]

@@ -27,6 +27,18 @@ async fn a_host_adds_claims_of_its_own_for_whom_it_now_knows() {
     assert!(world.sessions.mint(&opened.grant, &serde_json::json!({"sub": "bob"})).is_err());
 }
 
+#[tokio::test]
+async fn a_grant_of_one_tenant_is_none_of_another() {
+    let of = |name: &str| World::on(std::sync::Arc::new(MemoryStore::default()), policy(), key_ring(1), name);
+    for (one, other) in [("", "acme"), ("acme", ""), ("acme", "umbrella")] {
+        let (one, other) = (of(one), of(other));
+        let grant = one.unlock(&one.wrapped().await, PIN).await.unwrap().grant;
+        let token = other.sessions.mint(&grant, &serde_json::json!({})).unwrap();
+        assert_eq!(other.sessions.verify(token.as_str()), Err(AccessTokenError::NotForUs));
+        assert!(one.sessions.verify(token.as_str()).is_ok());
+    }
+}
+
 /// The longest names, in need of escapes, and the most of the host's own.
 #[tokio::test]
 async fn the_longest_token_is_not_too_long() {

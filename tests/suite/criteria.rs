@@ -8,7 +8,7 @@ use pinlatch::criterion::{Criterion, Networks, Travel};
 use pinlatch::observer::Event;
 use pinlatch::permission::{Denial, Verdict};
 use pinlatch::record::Record;
-use pinlatch::situation::{LastSeen, Position, Situation};
+use pinlatch::situation::{LastSeen, Memory, Position, Situation};
 use pinlatch::store::{Page, SessionStore};
 use pinlatch::stores::MemoryStore;
 use pinlatch::{FullLogin, RequestContext, UnixTime, UnlockError, UnlockedSession};
@@ -57,8 +57,8 @@ impl Criterion for Scripted {
         script.0
     }
 
-    fn remembers(&self) -> bool {
-        true
+    fn remembers(&self) -> Memory {
+        Memory { ip: true, place: true }
     }
 }
 
@@ -139,8 +139,8 @@ async fn what_allows_must_last_through_the_longest_wait() {
             }
         }
 
-        fn remembers(&self) -> bool {
-            false
+        fn remembers(&self) -> Memory {
+            Memory::NOTHING
         }
     }
     let wait = Duration::from_secs(10);
@@ -238,20 +238,27 @@ async fn addresses_and_places_are_kept_only_where_a_criterion_wants_them() {
     let ip: IpAddr = "2001:db8:dead:beef::77".parse().unwrap();
     let IpAddr::V6(v6) = ip else { unreachable!() };
     let networks = Networks::allow(["2001:db8::/32".parse().unwrap()]).unwrap();
-    let (forgetful, mindful): (Arc<dyn SessionStore>, Arc<dyn SessionStore>) =
-        (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
-    for (store, wants) in [(forgetful, false), (mindful, true)] {
-        let world = World::built(store.clone(), policy(), key_ring(1), "", |builder| {
-            if wants { builder.criterion(Travel::default()) } else { builder.criterion(networks.clone()) }
-        });
-        let request = from(BERLIN).with_ip(ip);
-        let wrapped = world.login_from(request.clone()).await;
-        let _ = world.unlock_from(&wrapped, &request).await.unwrap();
+    let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::default());
+    let under = |criterion: Box<dyn Criterion>| {
+        World::built(store.clone(), policy(), key_ring(1), "", |builder| builder.criterion(criterion))
+    };
+    let anything = Scripted::new(Verdict::ALLOW);
+    let request = from(BERLIN).with_ip(ip);
+    let mut wrapped = under(networks.clone().boxed()).login_from(request.clone()).await;
+    // Each time the host changes its mind: nothing, the place, both, and nothing again.
+    let minds: [(Box<dyn Criterion>, bool, bool); 4] = [
+        (networks.clone().boxed(), false, false),
+        (Travel::default().boxed(), false, true),
+        (anything.boxed(), true, true),
+        (networks.boxed(), false, false),
+    ];
+    for (criterion, address, place) in minds {
+        let world = under(criterion);
+        wrapped = world.next_from(&wrapped, &request).await;
         let latitude = 52_520_000_i32.to_be_bytes();
         let holds = |needle: &[u8], body: &[u8]| body.windows(needle.len()).any(|window| window == needle);
         for record in bodies(&*store, &world).await {
-            assert_eq!(holds(&v6.octets(), &record.body), wants);
-            assert_eq!(holds(&latitude, &record.body), wants);
+            assert_eq!((holds(&v6.octets(), &record.body), holds(&latitude, &record.body)), (address, place));
         }
     }
 }

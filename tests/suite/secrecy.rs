@@ -134,7 +134,11 @@ fn no_secret_in_logs_debug_errors_panics_or_the_database() {
     }
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let path = entry.unwrap().path();
-        let content = std::fs::read(&path).unwrap();
+        // The database's threads are about to end, and with them its log.
+        let content = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            content => content.unwrap(),
+        };
         for canary in &secrets {
             assert!(!canary.is_in(&content), "{} is in {}", canary.name, path.display());
         }
