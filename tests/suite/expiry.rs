@@ -82,6 +82,19 @@ async fn an_access_token_is_refused_from_its_second_on() {
     assert_eq!(world.sessions.verify_live(token).await.unwrap_err().code(), "invalid_token");
 }
 
+/// By a clock that ran backwards a session is used earlier than before, but was not.
+#[tokio::test]
+async fn a_clock_that_ran_backwards_ends_no_session_earlier() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    world.clock.advance(DAY);
+    let wrapped = world.next(&wrapped).await;
+    world.clock.set(START);
+    let _ = world.next(&wrapped).await;
+    let session = &world.sessions.sessions_of(&subject("alice")).await.unwrap()[0];
+    assert_eq!(session.last_used_at, START.saturating_add(DAY));
+}
+
 /// A purge removes what ended and nothing else; a subject's record outlives the sessions.
 #[tokio::test]
 async fn purging_changes_nothing_for_the_living() {

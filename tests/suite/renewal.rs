@@ -221,7 +221,7 @@ async fn a_changed_pin_ends_what_the_old_one_began() {
 async fn a_pin_changed_at_the_same_moment_ends_it_too() {
     let moments = [(Duration::ZERO, Duration::from_millis(900)), (Duration::from_secs(20), Duration::from_secs(10))];
     for (unlocked, changed) in moments {
-        let (one, other) = servers(with(renewing()));
+        let (one, other) = servers(&with(renewing()));
         let wrapped = one.wrapped().await;
         one.clock.set(START.saturating_add(unlocked));
         other.clock.set(START.saturating_add(changed));
@@ -237,7 +237,7 @@ async fn a_pin_changed_at_the_same_moment_ends_it_too() {
 /// Between the swap of an unlock and its last look at the subject, another server changes the PIN.
 #[tokio::test]
 async fn an_unlock_that_was_overtaken_by_a_change_of_the_pin_is_the_earlier_one() {
-    let (one, other) = servers(with(renewing()));
+    let (one, other) = servers(&with(renewing()));
     let wrapped = one.wrapped().await;
     let (sessions, copy) = (other.sessions.clone(), wrapped.clone());
     other.clock.advance(MINUTE);
@@ -254,7 +254,7 @@ async fn an_unlock_that_was_overtaken_by_a_change_of_the_pin_is_the_earlier_one(
 }
 
 /// Two servers of one store, each with a clock of its own.
-fn servers(policy: Policy) -> (World, World) {
+fn servers(policy: &Policy) -> (World, World) {
     let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::default());
     let server = || World::on(store.clone(), policy.clone(), key_ring(1), "");
     (server(), server())
