@@ -1,6 +1,7 @@
-//! Claims in any order, from any JSON encoder: read in one pass, borrowed where they can be.
+//! Claims in any order, as other encoders may write them: read in one pass, borrowed where they can be.
 
 use core::fmt;
+
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 

@@ -121,7 +121,7 @@ impl Service {
         let subject = self.ensure_subject(&name, started_at).await?;
         let earlier = self.live_of(&name, &subject, started_at).await?;
         let now = login_time(&earlier, started_at);
-        let context = self.context_of(&login.request().clone(), now);
+        let context = self.context_of(login.request(), now);
         let Issued { state, wrapped_token } = issue(login, &subject, pin, &context, &mut os_rng());
         if self.insert_session(&state).await? == Inserted::Exists {
             return Err(StoreError::Corrupt(SessionIdTaken.into()));
