@@ -263,6 +263,32 @@ async fn addresses_and_places_are_kept_only_where_a_criterion_wants_them() {
     }
 }
 
+/// Looks at what it said it would not.
+struct Forgetful(Scripted);
+
+impl Criterion for Forgetful {
+    fn check(&self, situation: &Situation<'_>) -> Verdict {
+        self.0.check(situation)
+    }
+
+    fn remembers(&self) -> Memory {
+        Memory::NOTHING
+    }
+}
+
+#[tokio::test]
+async fn what_another_criterion_remembered_is_not_shown() {
+    let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::default());
+    let under = |criterion: Box<dyn Criterion>| {
+        World::built(store.clone(), policy(), key_ring(1), "", |builder| builder.criterion(criterion))
+    };
+    let script = Scripted::new(Verdict::ALLOW);
+    let wrapped = under(script.clone().boxed()).login_from(from(BERLIN)).await;
+    let _ = under(Forgetful(script.clone()).boxed()).unlock_from(&wrapped, &from(BERLIN)).await.unwrap();
+    let asked = script.asked();
+    assert!(!asked.is_empty() && asked.iter().all(|(_, _, last)| *last == LastSeen::default()), "{asked:?}");
+}
+
 #[tokio::test]
 async fn networks_let_in_whom_they_name() {
     let office = Networks::allow(["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()]).unwrap();

@@ -95,6 +95,20 @@ async fn a_clock_that_ran_backwards_ends_no_session_earlier() {
     assert_eq!(session.last_used_at, START.saturating_add(DAY));
 }
 
+/// The clock is put back after the unlock was stored and before its token is minted.
+#[tokio::test]
+async fn no_token_is_issued_before_its_unlock() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    let clock = world.clock.clone();
+    let back = START.saturating_sub(Duration::from_secs(3));
+    world.store.before_read(3, async move { clock.set(back) });
+    let opened = world.unlock(&wrapped, PIN).await.unwrap();
+    assert_eq!(pinlatch::clock::ClockPolicy::now(&*world.clock), back);
+    let access = world.sessions.verify(opened.access_token.as_str()).unwrap();
+    assert_eq!((access.issued_at, access.authenticated_at), (START, START));
+}
+
 /// A purge removes what ended and nothing else; a subject's record outlives the sessions.
 #[tokio::test]
 async fn purging_changes_nothing_for_the_living() {

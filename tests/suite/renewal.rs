@@ -161,6 +161,9 @@ async fn hours_and_criteria_are_asked_again() {
     let closes = START.saturating_add(MINUTE);
     world.clock.set_window(Window::Open { until: closes });
     assert_eq!(renew(&request).await.unwrap().access_token.expires_at(), closes);
+    // A token has whole seconds, and this one would have none.
+    world.clock.set_window(Window::Open { until: START.saturating_add(Duration::from_millis(900)) });
+    assert_eq!(renew(&request).await.unwrap_err().code(), "pin_required");
     world.clock.set_window(Window::Closed { opens: Some(UnixTime::MAX) });
     assert_eq!(renew(&request).await.unwrap_err().code(), "outside_hours");
 }

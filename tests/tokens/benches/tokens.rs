@@ -150,10 +150,7 @@ fn contest(criterion: &mut Criterion, name: &str, contestants: &mut [Contestant<
         let mut ratios: Vec<f64> = costs[at].iter().zip(&costs[0]).map(|(other, ours)| other / ours).collect();
         ratios.sort_by(f64::total_cmp);
         let (ratio, ours) = (ratios[TURNS / 2], contestants[0].0);
-        println!(
-            "{name}, in turns: {label} takes {ratio:.2} of what {ours} takes, which takes {:.2} of it",
-            1.0 / ratio
-        );
+        println!("{name}, in turns: {label} takes {ratio:.2} times as long as {ours}");
     }
 }
 
