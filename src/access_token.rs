@@ -28,7 +28,23 @@
 //! next: [publish](AccessTokens::with_verifying_key) its verifying key beside the present one; when every verifier has
 //! fetched the key set, sign with it and keep the former as verifying key; drop the former after `access_token_lifetime`,
 //! and `renewal_window` where tokens are renewed.
-//! At no step is a good token refused.
+//! At no step is a good token refused. A step is a new [`Sessions`](crate::Sessions) over the same store; nothing but these
+//! settings changes.
+//!
+//! ```
+//! use pinlatch::access_token::{AccessTokenConfigError, AccessTokenKey, AccessTokens};
+//!
+//! # fn rotation(old: AccessTokenKey, new: AccessTokenKey) -> Result<(), AccessTokenConfigError> {
+//! let signing_with = |key: &AccessTokenKey| {
+//!     AccessTokens::new(key.clone(), "https://id.example", "https://api.example", "app")
+//! };
+//! let publish = signing_with(&old)?.with_verifying_key(new.verifying_key())?;
+//! let switch = signing_with(&new)?.with_verifying_key(old.verifying_key())?;
+//! let finish = signing_with(&new)?;
+//! # drop((publish, switch, finish));
+//! # Ok(())
+//! # }
+//! ```
 
 mod any_order;
 mod claims;

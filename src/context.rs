@@ -2,7 +2,7 @@
 
 use crate::keyring::Keys;
 use crate::policy::Policy;
-use crate::situation::{LastSeen, Memory};
+use crate::situation::{LastSeen, Remembered};
 use crate::time::UnixTime;
 
 /// The surroundings of a pure step. `now` is read once per step by whoever calls it.
@@ -17,5 +17,5 @@ pub struct Context<'a> {
     /// From where the request comes.
     pub seen: LastSeen,
     /// What of that the session's record shall keep.
-    pub memory: Memory,
+    pub memory: Remembered,
 }

@@ -16,12 +16,37 @@
 //! several. It is asked before a PIN is looked at, so a denial costs no guess, and what it says bounds the access token
 //! that a right PIN then gets.
 //!
+//! [`not`]'s reason is its own; [`all`] and [`any`] give the reason and the time of the part that counts.
+//!
 //! | the parts say | [`all`] | [`any`] | [`not`] |
 //! | --- | --- | --- | --- |
 //! | `Allow` | the earliest end, if all do | the latest end, if one does | `Deny` |
-//! | `Deny` | before all else | if nothing else is said | `Allow`, until it would be allowed |
+//! | `Deny` | before all else, the longest | if nothing else is said, the shortest | `Allow`, until it would be allowed |
 //! | `Unknown` | before `LogInAgain` | before `Deny` | `Unknown` |
 //! | `LogInAgain` | if the others allow | if none allows | `LogInAgain` |
+//!
+//! One of your own is a type with two methods:
+//!
+//! ```
+//! use pinlatch::criterion::{Criterion, Remembered, Situation, Verdict};
+//!
+//! /// The host has looked up how risky the address is, and passed it along.
+//! struct LowRisk;
+//!
+//! impl Criterion for LowRisk {
+//!     fn check(&self, situation: &Situation<'_>) -> Verdict {
+//!         match situation.request.attribute("risk") {
+//!             Some("low") => Verdict::ALLOW,
+//!             Some(_) => Verdict::LogInAgain { reason: "risky" },
+//!             None => Verdict::Unknown { reason: "risk_unknown" },
+//!         }
+//!     }
+//!
+//!     fn remembers(&self) -> Remembered {
+//!         Remembered::NOTHING
+//!     }
+//! }
+//! ```
 
 mod combined;
 mod geofence;
@@ -32,9 +57,10 @@ pub use self::combined::{All, Any, Not, all, any, not};
 pub use self::geofence::Geofence;
 pub use self::networks::{Network, Networks};
 pub use self::travel::Travel;
-
-use crate::permission::Verdict;
-use crate::situation::{Memory, Situation};
+#[doc(no_inline)]
+pub use crate::permission::Verdict;
+#[doc(no_inline)]
+pub use crate::situation::{Position, Remembered, Situation};
 
 /// Decides whether a session may be used in a situation.
 pub trait Criterion: Send + Sync {
@@ -45,7 +71,7 @@ pub trait Criterion: Send + Sync {
     fn check(&self, situation: &Situation<'_>) -> Verdict;
 
     /// What of [`Situation::last`] is looked at. Nothing else of it is kept in the sessions' records.
-    fn remembers(&self) -> Memory;
+    fn remembers(&self) -> Remembered;
 
     /// As a part of another criterion.
     fn boxed(self) -> Box<dyn Criterion>
@@ -61,12 +87,13 @@ impl Criterion for Box<dyn Criterion> {
         (**self).check(situation)
     }
 
-    fn remembers(&self) -> Memory {
+    fn remembers(&self) -> Remembered {
         (**self).remembers()
     }
 }
 
-/// Opening hours as one criterion among others. Those that hold for everybody belong to the service's clock.
+/// Opening hours as one criterion among others; closed, they deny with the reason `outside_hours` (and the code `denied`,
+/// as all criteria do). Hours that hold for everybody belong to the service's clock.
 #[cfg(feature = "hours")]
 impl Criterion for crate::clock::WeeklyHours {
     fn check(&self, situation: &Situation<'_>) -> Verdict {
@@ -76,8 +103,8 @@ impl Criterion for crate::clock::WeeklyHours {
         }
     }
 
-    fn remembers(&self) -> Memory {
-        Memory::NOTHING
+    fn remembers(&self) -> Remembered {
+        Remembered::NOTHING
     }
 }
 

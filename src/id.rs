@@ -17,7 +17,7 @@ macro_rules! id {
             /// Length in bytes.
             pub const LEN: usize = $len;
 
-            /// From the bytes of another one.
+            /// From its bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; $len]) -> Self {
                 Self(bytes)
@@ -76,8 +76,8 @@ id! {
 }
 
 id! {
-    /// Names the key that must sign the requests made with an access token: 20 bytes. It may be logged and grants
-    /// nothing.
+    /// Names the key that must sign the requests made with an access token: any 20 bytes that name this key and no
+    /// other, such as the beginning of its thumbprint. It may be logged and grants nothing.
     ///
     /// As text it is 27 characters of base64url.
     RequestKeyId([u8; 20])

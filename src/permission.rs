@@ -25,7 +25,7 @@ pub enum Verdict {
         /// The first instant at which it is not allowed any more; [`UnixTime::MAX`] if there is none.
         until: UnixTime,
     },
-    /// Use is not allowed, whoever it is.
+    /// Use is not allowed, and full credentials would not change that.
     Deny {
         /// Why.
         reason: &'static str,
@@ -61,7 +61,7 @@ pub enum Denial {
     },
     /// A criterion is not met.
     #[error("denied: {reason}")]
-    Denied {
+    Criterion {
         /// The criterion's word for it.
         reason: &'static str,
         /// From when on it may be allowed; until then it is not. `None` if waiting does not help.
@@ -81,7 +81,7 @@ impl Denial {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OutsideHours { .. } => "outside_hours",
-            Self::Denied { .. } => "denied",
+            Self::Criterion { .. } => "denied",
             Self::LogInAgain { .. } => "log_in_again",
         }
     }
@@ -116,12 +116,12 @@ pub fn permit(window: Window, verdict: Verdict, now: UnixTime) -> Result<Permiss
     };
     match verdict {
         Verdict::Allow { until } if until.min(open_until) <= now => {
-            Err(Denial::Denied { reason: "over", retry_at: None })
+            Err(Denial::Criterion { reason: "over", retry_at: None })
         }
         Verdict::Allow { until } => Ok(Permission { until: until.min(open_until) }),
-        Verdict::Deny { reason, retry_at } => Err(Denial::Denied { reason, retry_at }),
+        Verdict::Deny { reason, retry_at } => Err(Denial::Criterion { reason, retry_at }),
         Verdict::LogInAgain { reason } => Err(Denial::LogInAgain { reason }),
-        Verdict::Unknown { reason } => Err(Denial::Denied { reason, retry_at: None }),
+        Verdict::Unknown { reason } => Err(Denial::Criterion { reason, retry_at: None }),
     }
 }
 

@@ -4,6 +4,26 @@
 //! A token alone is never enough: whoever reads one in a log could go on with it. So only a token that is
 //! [bound](crate::authorize::Grant::bound_to) to a key of its client is renewed, for a request that was signed with that
 //! key, and what comes out is bound to it again.
+//!
+//! ```
+//! # #[cfg(feature = "service")]
+//! # async fn story(sessions: pinlatch::Sessions, opened: pinlatch::UnlockedSession, thumbprint: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+//! use pinlatch::RequestContext;
+//! use pinlatch::id::RequestKeyId;
+//! use pinlatch::renew::RequestProof;
+//!
+//! // With `Policy::builder().renewal_limit(…)`. At the unlock the client showed a key, and proved that it has it.
+//! let key = RequestKeyId::from_bytes(*thumbprint.first_chunk().ok_or("too short")?);
+//! let no_claims = serde_json::json!({});
+//! let token = sessions.mint(&opened.grant.bound_to(key), &no_claims)?;
+//!
+//! // Whenever the token is about to end, and the host has verified a proof with the same key:
+//! let request = RequestContext::new();
+//! let renewed = sessions.renew(token.as_str(), RequestProof::vouched_by_host(key), &request).await?;
+//! # drop(renewed);
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::access_token::RenewableAccess;
 use crate::authorize::Grant;
@@ -39,7 +59,7 @@ pub enum RenewalRefused {
     /// Renewal is off, too late, or over. Unlock the session with its PIN.
     #[error("the session must be unlocked with its PIN")]
     PinRequired,
-    /// The token is not bound to the key that signed the request, or to none.
+    /// The token is a bearer's, or bound to another key than the one that signed the request.
     #[error("the access token is not bound to the key that signed the request")]
     WrongKey,
     /// The session is over. Only a full login helps.
@@ -58,22 +78,22 @@ impl<'a> Renewal<'a> {
     /// Checks that the token is bound to the key that signed the request, and that it is not too late.
     ///
     /// # Errors
-    /// [`RenewalRefused::WrongKey`]; [`RenewalRefused::PinRequired`].
+    /// [`RenewalRefused::PinRequired`]; [`RenewalRefused::WrongKey`].
     pub fn admit(
         previous: &'a RenewableAccess,
         proof: &RequestProof,
         policy: &Policy,
         now: UnixTime,
     ) -> Result<Self, RenewalRefused> {
-        if previous.bound_to != Some(proof.key) {
-            return Err(RenewalRefused::WrongKey);
-        }
         let renewal = Self { previous, key: proof.key };
         let access = &previous.access;
         let until = access.expires_at.saturating_add(policy.renewal_window()).min(renewal.ends_at(policy));
         // Before the unlock, by a clock that is behind, nothing is renewed: a limit of zero is never met.
         let in_time = access.authenticated_at <= now && now < until;
-        if in_time { Ok(renewal) } else { Err(RenewalRefused::PinRequired) }
+        if !in_time {
+            return Err(RenewalRefused::PinRequired);
+        }
+        if previous.bound_to == Some(proof.key) { Ok(renewal) } else { Err(RenewalRefused::WrongKey) }
     }
 
     fn ends_at(&self, policy: &Policy) -> UnixTime {

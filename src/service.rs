@@ -23,7 +23,9 @@ pub use self::unlock_error::{ChangePinError, UnlockError};
 
 use self::kdf_pool::{Busy, Reservation};
 use self::lanes::{InLane, Lanes};
-use crate::access_token::{AccessToken, AccessTokenError, AccessTokens, HostClaims, HostClaimsError, VerifiedAccess};
+use crate::access_token::{
+    AccessToken, AccessTokenError, AccessTokens, BoundAccess, HostClaims, HostClaimsError, VerifiedAccess,
+};
 use crate::authorize::Grant;
 use crate::clock::{ClockPolicy, SystemClock};
 use crate::context::Context;
@@ -36,7 +38,7 @@ use crate::permission::{Denial, Permission, Verdict, permit};
 use crate::policy::Policy;
 use crate::record::OwnerKey;
 use crate::session::SessionState;
-use crate::situation::{Memory, RequestContext};
+use crate::situation::{Remembered, RequestContext};
 use crate::store::{SessionStore, StoreError};
 use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::time::UnixTime;
@@ -176,12 +178,22 @@ impl Sessions {
     }
 
     /// Verifies an access token without asking the store. A session that was revoked a moment ago is still believed
-    /// until the token expires; where that matters, use [`Sessions::verify_live`].
+    /// until the token expires; where that matters, use [`Sessions::verify_live`]. Hours and criterion are not asked
+    /// again: they bounded the token when it was minted.
     ///
     /// # Errors
     /// [`AccessTokenError`].
     pub fn verify(&self, access_token: &str) -> Result<VerifiedAccess, AccessTokenError> {
         self.0.access_tokens.verifier().verify(access_token, self.0.clock.now())
+    }
+
+    /// Verifies an access token that is bound to a key of its client. It is worth nothing alone: the request must be
+    /// signed with that key.
+    ///
+    /// # Errors
+    /// [`AccessTokenError`].
+    pub fn verify_bound(&self, access_token: &str) -> Result<BoundAccess, AccessTokenError> {
+        self.0.access_tokens.verifier().verify_bound(access_token, self.0.clock.now())
     }
 
     /// Another access token for the same grant, with claims of the host's own.
@@ -246,8 +258,8 @@ impl Service {
         Context { keys: &self.keys, policy: &self.policy, now, seen: request.seen(now), memory: self.memory() }
     }
 
-    fn memory(&self) -> Memory {
-        self.criterion.as_ref().map_or(Memory::NOTHING, Criterion::remembers)
+    fn memory(&self) -> Remembered {
+        self.criterion.as_ref().map_or(Remembered::NOTHING, Criterion::remembers)
     }
 
     /// Whether a session may be used at an instant.

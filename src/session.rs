@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::policy::Policy;
 use crate::record::{RecordKey, RecordKind};
-use crate::situation::{LastSeen, Memory, RequestContext, Situation};
+use crate::situation::{LastSeen, Remembered, RequestContext, Situation};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::token::{Epoch, TokenDigest, WrapId};
@@ -201,7 +201,7 @@ impl SessionState {
 
     /// What a criterion is asked.
     #[must_use]
-    pub fn situation<'a>(&'a self, request: &'a RequestContext, memory: Memory, now: UnixTime) -> Situation<'a> {
+    pub fn situation<'a>(&'a self, request: &'a RequestContext, memory: Remembered, now: UnixTime) -> Situation<'a> {
         Situation {
             now,
             subject: &self.subject,

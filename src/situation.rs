@@ -167,14 +167,14 @@ pub struct Place {
 
 /// What a session's record shall keep of where it was last used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
+pub struct Remembered {
     /// The last address.
     pub ip: bool,
     /// The last place.
     pub place: bool,
 }
 
-impl Memory {
+impl Remembered {
     /// Keeps nothing, and forgets what was kept before.
     pub const NOTHING: Self = Self { ip: false, place: false };
 
@@ -207,7 +207,7 @@ impl LastSeen {
 
     /// What is to be kept of it.
     #[must_use]
-    pub(crate) fn kept(self, memory: Memory) -> Self {
+    pub(crate) fn kept(self, memory: Remembered) -> Self {
         Self { ip: self.ip.filter(|_| memory.ip), place: self.place.filter(|_| memory.place) }
     }
 }

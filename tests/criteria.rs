@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinlatch::criterion::{All, CriterionError, Geofence, Network, Networks, Travel, all, any, not};
 use pinlatch::permission::Verdict;
-use pinlatch::situation::{Memory, Position, Situation};
+use pinlatch::situation::{Position, Remembered, Situation};
 use pinlatch::{Criterion, RequestContext, Subject, UnixTime};
 use proptest::prelude::*;
 
@@ -179,8 +179,8 @@ impl Criterion for Changes {
         }
     }
 
-    fn remembers(&self) -> Memory {
-        Memory { ip: self.before == Word::LogIn, place: self.after == Word::LogIn }
+    fn remembers(&self) -> Remembered {
+        Remembered { ip: self.before == Word::LogIn, place: self.after == Word::LogIn }
     }
 }
 
@@ -281,6 +281,22 @@ fn the_parts_are_few_and_never_none() {
         assert_eq!(make(parts(0)), Err(CriterionError::Parts));
         assert_eq!(make(parts(All::MAX_PARTS)), Ok(()));
         assert_eq!(make(parts(All::MAX_PARTS + 1)), Err(CriterionError::Parts));
+    }
+}
+
+/// "Not from this network; come back at eight" would be two halves of two truths.
+#[test]
+fn reason_and_time_come_from_the_same_part() {
+    let office = || Networks::allow([network("192.0.2.0/24").unwrap()]).unwrap().boxed();
+    let closed = || Changes { at: 9, before: Word::No, after: Word::Yes }.boxed();
+    let outside = from_ip("198.51.100.1".parse().unwrap());
+    let (eight, never) = (Some(UnixTime::from_secs(9)), None);
+    for parts in [[office(), closed()], [closed(), office()]] {
+        assert_eq!(ask(&any(parts).unwrap(), &outside), Verdict::Deny { reason: "no", retry_at: eight });
+    }
+    for parts in [[office(), closed()], [closed(), office()]] {
+        let deny = Verdict::Deny { reason: "network_not_allowed", retry_at: never };
+        assert_eq!(ask(&all(parts).unwrap(), &outside), deny);
     }
 }
 

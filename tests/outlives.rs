@@ -10,7 +10,7 @@ use pinlatch::criterion::{Criterion, all, any, not};
 use pinlatch::id::RequestKeyId;
 use pinlatch::permission::{Verdict, Window};
 use pinlatch::renew::RequestProof;
-use pinlatch::situation::{Memory, Situation};
+use pinlatch::situation::{Remembered, Situation};
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
@@ -101,8 +101,8 @@ impl Criterion for Shared {
         self.0.lock().unwrap().check(situation)
     }
 
-    fn remembers(&self) -> Memory {
-        Memory::NOTHING
+    fn remembers(&self) -> Remembered {
+        Remembered::NOTHING
     }
 }
 

@@ -16,7 +16,7 @@ use pinlatch::permission::{Verdict, Window, permit};
 use pinlatch::pin::{NewPin, Pin};
 use pinlatch::record::Swap;
 use pinlatch::session::SessionState;
-use pinlatch::situation::{LastSeen, Memory, Position, RequestContext};
+use pinlatch::situation::{LastSeen, Position, Remembered, RequestContext};
 use pinlatch::stretch::{KdfMemory, KdfParams};
 use pinlatch::stretched_pin::StretchTask;
 use pinlatch::subject::SubjectState;
@@ -54,7 +54,7 @@ impl TryRng for Counter {
 
 impl TryCryptoRng for Counter {}
 
-const EVERYTHING: Memory = Memory { ip: true, place: true };
+const EVERYTHING: Remembered = Remembered { ip: true, place: true };
 
 /// From where every request comes.
 fn seen() -> LastSeen {

@@ -16,6 +16,10 @@ const PRIVATE: &str = "$serde_json::private::";
 
 /// Claims that a host adds to its access tokens: the members of a JSON object, at most 32, at most 1024 bytes.
 ///
+/// Not for the host to say are the claims of the [profile](super), and those whose registered meaning changes what a
+/// token is good for: `_claim_names`, `_claim_sources`, `acr`, `act`, `azp`, `events`, `may_act`, `nbf`, `nonce`,
+/// `status`, `sub_id`, `sub_jwk`.
+///
 /// ```
 /// use pinlatch::access_token::HostClaims;
 ///

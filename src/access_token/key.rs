@@ -9,9 +9,9 @@ use crate::encoding::{decode_public_array, push_base64url, text_len};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessTokenConfigError {
-    /// The secret does not have exactly 32 random bytes. (For HS256 a shorter one is weak, and a longer one would have
-    /// other keys that sign alike.)
-    #[error("the signing secret has exactly 32 random bytes (hexadecimal text counts half: decode it first)")]
+    /// The secret does not have exactly 32 random bytes: another length, all bytes alike, or hexadecimal digits. (For
+    /// HS256 a shorter one is weak, and a longer one would have other keys that sign alike.)
+    #[error("the signing secret has exactly 32 random bytes, not all alike (hexadecimal text counts half: decode it)")]
     Secret,
     /// Not the 32 bytes of an Ed25519 public key, or of one for which anybody can sign.
     #[error("not an Ed25519 public key of 32 bytes")]
@@ -22,6 +22,9 @@ pub enum AccessTokenConfigError {
     /// Two keys have the same key id. A token names its key by it.
     #[error("two keys have the same key id")]
     DuplicateKeyId,
+    /// No key at all; a key set of others may have none that is for us.
+    #[error("there is no key to verify with")]
+    NoKey,
     /// More than [`AccessTokenVerifier::MAX_KEYS`](super::AccessTokenVerifier::MAX_KEYS) keys.
     #[error("too many keys: retired ones can go when their last token has expired")]
     TooManyKeys,

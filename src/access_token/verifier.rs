@@ -12,15 +12,24 @@ use crate::encoding::decode_public_base64url;
 use crate::id::{RequestKeyId, Subject, Tenant};
 use crate::time::UnixTime;
 
-/// Verifies the access tokens of one issuer, for one audience and client, in a service that mints none.
+/// Verifies the access tokens of one issuer, for one audience and client, in a service that mints none. (One that serves
+/// several clients has a verifier for each.)
 ///
 /// ```
 /// use pinlatch::access_token::{AccessTokenVerifier, AccessTokenVerifyingKey};
+/// use pinlatch::{ClockPolicy, SystemClock};
 ///
 /// # let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"2026-11","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 /// // `jwks` is what the issuer publishes at `/.well-known/jwks.json`.
 /// let keys = AccessTokenVerifyingKey::from_jwks(jwks)?;
 /// let verifier = AccessTokenVerifier::new(keys, "https://id.example", "https://api.example", "app")?;
+///
+/// // For each request; the time is always the caller's.
+/// # let token = "";
+/// match verifier.verify(token, SystemClock.now()) {
+///     Ok(access) => println!("for {}", access.subject),
+///     Err(error) => println!("401 {}: {error}", error.code()),
+/// }
 /// # Ok::<_, pinlatch::access_token::AccessTokenConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -42,7 +51,8 @@ impl AccessTokenVerifier {
     ///
     /// # Errors
     /// [`AccessTokenConfigError::Name`] when one of them is empty, longer than 200 bytes, or has a control character;
-    /// [`AccessTokenConfigError::DuplicateKeyId`]; [`AccessTokenConfigError::TooManyKeys`].
+    /// [`AccessTokenConfigError::DuplicateKeyId`]; [`AccessTokenConfigError::TooManyKeys`];
+    /// [`AccessTokenConfigError::NoKey`].
     pub fn new(
         keys: impl IntoIterator<Item = AccessTokenVerifyingKey>,
         issuer: impl Into<String>,
@@ -56,7 +66,8 @@ impl AccessTokenVerifier {
         }
         let template = Template::new(issuer, audience, client_id, Tenant::default());
         let verifier = Self { keys: Vec::new(), template, leeway: Duration::from_secs(5) };
-        keys.into_iter().try_fold(verifier, Self::with_key)
+        let verifier = keys.into_iter().try_fold(verifier, Self::with_key)?;
+        if verifier.keys.is_empty() { Err(AccessTokenConfigError::NoKey) } else { Ok(verifier) }
     }
 
     /// Accepts the tokens of one more key: of the one that will sign next, or of the one that did before.

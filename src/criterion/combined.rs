@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::{Memory, Situation};
+use crate::situation::{Remembered, Situation};
 use crate::time::UnixTime;
 
 type Parts = Vec<Box<dyn Criterion>>;
@@ -83,28 +83,29 @@ const fn severity(verdict: &Verdict) -> u8 {
     }
 }
 
-/// The severer verdict; of two that are alike, the first, for as long as both allow and until neither denies.
-fn both(one: Verdict, other: Verdict) -> Verdict {
-    match (one, other) {
-        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => Verdict::Allow { until: one.min(other) },
-        (Verdict::Deny { reason, retry_at: one }, Verdict::Deny { retry_at: other, .. }) => {
-            Verdict::Deny { reason, retry_at: one.zip(other).map(|(one, other)| one.max(other)) }
-        }
-        _ if severity(&other) > severity(&one) => other,
-        _ => one,
-    }
+/// When a denial may end.
+fn end(retry_at: Option<UnixTime>) -> UnixTime {
+    retry_at.unwrap_or(UnixTime::MAX)
 }
 
-/// The milder verdict; of two that are alike, the first, for as long as either allows and until either does.
+/// The severer verdict, and of two that are alike the one that stands in the way longer; else the first.
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    let other_counts = match (one, other) {
+        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => other < one,
+        (Verdict::Deny { retry_at: one, .. }, Verdict::Deny { retry_at: other, .. }) => end(other) > end(one),
+        _ => severity(&other) > severity(&one),
+    };
+    if other_counts { other } else { one }
+}
+
+/// The milder verdict, and of two that are alike the one that lets in longer or sooner; else the first.
 fn either(one: Verdict, other: Verdict) -> Verdict {
-    match (one, other) {
-        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => Verdict::Allow { until: one.max(other) },
-        (Verdict::Deny { reason, retry_at: one }, Verdict::Deny { retry_at: other, .. }) => {
-            Verdict::Deny { reason, retry_at: one.into_iter().chain(other).min() }
-        }
-        _ if severity(&other) < severity(&one) => other,
-        _ => one,
-    }
+    let other_counts = match (one, other) {
+        (Verdict::Allow { until: one }, Verdict::Allow { until: other }) => other > one,
+        (Verdict::Deny { retry_at: one, .. }, Verdict::Deny { retry_at: other, .. }) => end(other) < end(one),
+        _ => severity(&other) < severity(&one),
+    };
+    if other_counts { other } else { one }
 }
 
 fn fold(parts: &Parts, situation: &Situation<'_>, join: fn(Verdict, Verdict) -> Verdict) -> Verdict {
@@ -113,8 +114,8 @@ fn fold(parts: &Parts, situation: &Situation<'_>, join: fn(Verdict, Verdict) -> 
     verdicts.reduce(join).unwrap_or(Verdict::Unknown { reason: "no_criterion" })
 }
 
-fn remembered(parts: &Parts) -> Memory {
-    parts.iter().map(Criterion::remembers).fold(Memory::NOTHING, Memory::or)
+fn remembered(parts: &Parts) -> Remembered {
+    parts.iter().map(Criterion::remembers).fold(Remembered::NOTHING, Remembered::or)
 }
 
 impl Criterion for All {
@@ -122,7 +123,7 @@ impl Criterion for All {
         fold(&self.0, situation, both)
     }
 
-    fn remembers(&self) -> Memory {
+    fn remembers(&self) -> Remembered {
         remembered(&self.0)
     }
 }
@@ -132,7 +133,7 @@ impl Criterion for Any {
         fold(&self.0, situation, either)
     }
 
-    fn remembers(&self) -> Memory {
+    fn remembers(&self) -> Remembered {
         remembered(&self.0)
     }
 }
@@ -148,7 +149,7 @@ impl Criterion for Not {
         }
     }
 
-    fn remembers(&self) -> Memory {
+    fn remembers(&self) -> Remembered {
         self.part.remembers()
     }
 }

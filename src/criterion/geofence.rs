@@ -2,7 +2,7 @@
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::{Memory, Position, Situation};
+use crate::situation::{Position, Remembered, Situation};
 
 /// Allows use inside a circle. With [`any`](super::any) it becomes several, with [`not`](super::not) the outside.
 ///
@@ -45,7 +45,7 @@ impl Criterion for Geofence {
         }
     }
 
-    fn remembers(&self) -> Memory {
-        Memory::NOTHING
+    fn remembers(&self) -> Remembered {
+        Remembered::NOTHING
     }
 }

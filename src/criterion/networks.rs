@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::{Memory, Situation};
+use crate::situation::{Remembered, Situation};
 
 /// A network: an address and the length of its prefix, `192.0.2.0/24` or `2001:db8::/32`, or one address.
 ///
@@ -109,7 +109,7 @@ impl Criterion for Networks {
         }
     }
 
-    fn remembers(&self) -> Memory {
-        Memory::NOTHING
+    fn remembers(&self) -> Remembered {
+        Remembered::NOTHING
     }
 }

@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use super::{Criterion, CriterionError};
 use crate::permission::Verdict;
-use crate::situation::{Memory, Position, Situation};
+use crate::situation::{Position, Remembered, Situation};
 
 /// Demands a full login where nobody can have got to in time (`impossible_travel`), and, if a distance is set, far away
-/// from where the session was last used (`far_away`).
+/// from where the session was last used (`far_away`). Unless set otherwise: 1000 km/h, which no airliner does, beyond 100
+/// km, and no distance.
 ///
 /// The accuracies of both positions count in the user's favor, up to a limit: one that is vaguer is not allowed
 /// (`position_vague`), and neither is a request without a position (`position_unknown`). A session that was never used
@@ -96,7 +97,7 @@ impl Criterion for Travel {
         }
     }
 
-    fn remembers(&self) -> Memory {
-        Memory { place: true, ..Memory::NOTHING }
+    fn remembers(&self) -> Remembered {
+        Remembered { place: true, ..Remembered::NOTHING }
     }
 }

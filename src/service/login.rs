@@ -94,7 +94,7 @@ impl Sessions {
 
     /// Begins a session of a subject who has just logged in with full credentials, locked under a new PIN.
     ///
-    /// The PIN is checked first. When the subject then has more than `max_sessions` live sessions, the oldest end.
+    /// Neither hours nor criterion are asked: they decide when the session is used. The PIN is checked first. When the subject then has more than `max_sessions` live sessions, the oldest end.
     ///
     /// # Errors
     /// [`LoginError`].

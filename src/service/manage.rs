@@ -70,16 +70,24 @@ impl Sessions {
     /// # Errors
     /// [`LiveAccessError`].
     pub async fn verify_live(&self, access_token: &str) -> Result<VerifiedAccess, LiveAccessError> {
+        let access = self.verify(access_token)?;
+        self.check_live(&access).await?;
+        Ok(access)
+    }
+
+    /// Whether the session of a verified token is still live; for tokens that are bound to a key, once their proof was
+    /// verified.
+    ///
+    /// # Errors
+    /// [`LiveAccessError::SessionEnded`]; [`LiveAccessError::Store`].
+    pub async fn check_live(&self, access: &VerifiedAccess) -> Result<(), LiveAccessError> {
         let service = &*self.0;
         let now = service.now();
-        let access = service.access_tokens.verifier().verify(access_token, now)?;
         let session = service.load_session(access.session_id).await?.ok_or(LiveAccessError::SessionEnded)?;
         let subject = service.load_subject(&access.subject, now).await?;
         let live = session.state.check_live(subject.as_ref(), &service.policy, now);
-        if live.is_err() || *session.state.subject() != access.subject {
-            return Err(LiveAccessError::SessionEnded);
-        }
-        Ok(access)
+        let same = *session.state.subject() == access.subject;
+        if live.is_ok() && same { Ok(()) } else { Err(LiveAccessError::SessionEnded) }
     }
 
     /// The live sessions of a subject, the newest login first.

@@ -29,7 +29,7 @@ pub struct RenewedAccess {
 /// | --- | --- | --- | --- |
 /// | `AccessToken` | `invalid_token` | 401 | asks for the PIN |
 /// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
-/// | `WrongKey` | `invalid_proof` | 401 | signs with the key that the token is bound to, or asks for the PIN |
+/// | `WrongKey` | `invalid_proof` | 401 | signs with the key that its token is bound to; asks for the PIN if there is none |
 /// | `SessionEnded` | `session_ended` | 401 | forgets, asks for a login |
 /// | `Denied` | as for an unlock | | |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
@@ -42,7 +42,7 @@ pub enum RenewError {
     /// Renewal is off, too late, or over. Unlock.
     #[error("the session must be unlocked with its PIN")]
     PinRequired,
-    /// The token is not bound to the key that signed the request, or to none. Unlock.
+    /// The token is a bearer's, or bound to another key than the one that signed the request. Unlock.
     #[error("the access token is not bound to the key that signed the request")]
     WrongKey,
     /// The session is over. Log in.

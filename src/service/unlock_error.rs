@@ -89,7 +89,7 @@ impl UnlockError {
         }
     }
 
-    /// When to try again, where that helps.
+    /// How long to wait before trying again, where that helps. A [`Denial`] has an instant instead.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

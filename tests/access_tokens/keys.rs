@@ -142,6 +142,13 @@ fn a_verifier_has_few_keys_and_each_id_once() {
 }
 
 #[test]
+fn a_verifier_without_a_key_is_a_mistake() {
+    let none = AccessTokenVerifyingKey::from_jwks(r#"{"keys":[]}"#).unwrap();
+    let refused = AccessTokenVerifier::new(none, "https://id.example", "https://api.example", "app").unwrap_err();
+    assert_eq!(refused, AccessTokenConfigError::NoKey);
+}
+
+#[test]
 fn a_key_is_only_good_under_its_own_name() {
     let of = |id: &str| verifier_of([AccessTokenKey::ed25519(id, SECRET).unwrap().verifying_key()]);
     assert!(of("k2").verify(&eddsa(EDDSA, GOOD), NOW).is_ok());

@@ -8,7 +8,7 @@ use pinlatch::criterion::{Criterion, Networks, Travel};
 use pinlatch::observer::Event;
 use pinlatch::permission::{Denial, Verdict};
 use pinlatch::record::Record;
-use pinlatch::situation::{LastSeen, Memory, Position, Situation};
+use pinlatch::situation::{LastSeen, Position, Remembered, Situation};
 use pinlatch::store::{Page, SessionStore};
 use pinlatch::stores::MemoryStore;
 use pinlatch::{FullLogin, RequestContext, UnixTime, UnlockError, UnlockedSession};
@@ -57,8 +57,8 @@ impl Criterion for Scripted {
         script.0
     }
 
-    fn remembers(&self) -> Memory {
-        Memory { ip: true, place: true }
+    fn remembers(&self) -> Remembered {
+        Remembered { ip: true, place: true }
     }
 }
 
@@ -91,10 +91,10 @@ async fn a_denial_looks_at_no_pin_charges_nothing_and_says_why() {
     let denials = [
         (
             Verdict::Deny { reason: "r1", retry_at: Some(later) },
-            Denial::Denied { reason: "r1", retry_at: Some(later) },
+            Denial::Criterion { reason: "r1", retry_at: Some(later) },
             "denied",
         ),
-        (Verdict::Unknown { reason: "r2" }, Denial::Denied { reason: "r2", retry_at: None }, "denied"),
+        (Verdict::Unknown { reason: "r2" }, Denial::Criterion { reason: "r2", retry_at: None }, "denied"),
         (Verdict::LogInAgain { reason: "r3" }, Denial::LogInAgain { reason: "r3" }, "log_in_again"),
     ];
     for (verdict, denial, code) in denials {
@@ -139,8 +139,8 @@ async fn what_allows_must_last_through_the_longest_wait() {
             }
         }
 
-        fn remembers(&self) -> Memory {
-            Memory::NOTHING
+        fn remembers(&self) -> Remembered {
+            Remembered::NOTHING
         }
     }
     let wait = Duration::from_secs(10);
@@ -271,8 +271,8 @@ impl Criterion for Forgetful {
         self.0.check(situation)
     }
 
-    fn remembers(&self) -> Memory {
-        Memory::NOTHING
+    fn remembers(&self) -> Remembered {
+        Remembered::NOTHING
     }
 }
 
@@ -305,7 +305,7 @@ async fn networks_let_in_whom_they_name() {
     ] {
         let error = world.unlock_from(&wrapped, &request).await.unwrap_err();
         assert!(
-            matches!(error, UnlockError::Denied(Denial::Denied { reason: told, .. }) if told == reason),
+            matches!(error, UnlockError::Denied(Denial::Criterion { reason: told, .. }) if told == reason),
             "{error:?}"
         );
     }

@@ -50,8 +50,7 @@ impl World {
 
     /// What is claimed, for who knows the key.
     fn bound(&self, token: &str) -> Result<VerifiedAccess, AccessTokenError> {
-        let verifier = access_tokens().verifier().clone();
-        verifier.verify_bound(token, self.clock.now()).map(BoundAccess::proven_by_host)
+        self.sessions.verify_bound(token).map(BoundAccess::proven_by_host)
     }
 
     async fn renewed(&self, token: &str) -> String {
@@ -298,7 +297,12 @@ async fn a_bound_token_stays_bound() {
     assert_eq!(world.sessions.verify_live(&token).await.unwrap_err().code(), "invalid_token");
     let renewed = world.renewed(&token).await;
     assert_eq!(world.sessions.verify(&renewed), Err(AccessTokenError::ProofRequired));
-    assert_eq!(access_tokens().verifier().verify_bound(&renewed, START).unwrap().key(), KEY);
+    let access = world.sessions.verify_bound(&renewed).unwrap();
+    assert_eq!(access.key(), KEY);
+    let access = access.proven_by_host();
+    world.sessions.check_live(&access).await.unwrap();
+    world.sessions.revoke_all(&access.subject).await.unwrap();
+    assert_eq!(world.sessions.check_live(&access).await.unwrap_err().code(), "invalid_token");
 }
 
 /// Signed by us, but with the name of one user and the session of another.

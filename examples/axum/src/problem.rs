@@ -37,8 +37,10 @@ impl Problem {
     fn because(self, denial: Denial) -> Self {
         match denial {
             Denial::OutsideHours { opens: Some(opens) } => self.with("opens", opens.as_secs()),
-            Denial::Denied { reason, retry_at: Some(at) } => self.with("reason", reason).with("retry_at", at.as_secs()),
-            Denial::Denied { reason, .. } | Denial::LogInAgain { reason } => self.with("reason", reason),
+            Denial::Criterion { reason, retry_at: Some(at) } => {
+                self.with("reason", reason).with("retry_at", at.as_secs())
+            }
+            Denial::Criterion { reason, .. } | Denial::LogInAgain { reason } => self.with("reason", reason),
             _ => self,
         }
     }
