@@ -67,6 +67,18 @@ pub enum RenewalRefused {
     SessionEnded,
 }
 
+impl RenewalRefused {
+    /// A stable word for clients: `pin_required`, `invalid_proof` or `session_ended`. HTTP 401.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::PinRequired => "pin_required",
+            Self::WrongKey => "invalid_proof",
+            Self::SessionEnded => "session_ended",
+        }
+    }
+}
+
 /// Evidence that a token may be renewed, as far as it can tell without its session.
 #[derive(Debug)]
 pub struct Renewal<'a> {

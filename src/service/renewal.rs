@@ -28,9 +28,9 @@ pub struct RenewedAccess {
 /// | variant | `code()` | HTTP | the client |
 /// | --- | --- | --- | --- |
 /// | `AccessToken` | `invalid_token` | 401 | asks for the PIN |
-/// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
-/// | `WrongKey` | `invalid_proof` | 401 | signs with the key that its token is bound to; asks for the PIN if there is none |
-/// | `SessionEnded` | `session_ended` | 401 | forgets, asks for a login |
+/// | `Refused` | `pin_required` | 401 | asks for the PIN |
+/// | | `invalid_proof` | 401 | signs with the key that its token is bound to; asks for the PIN if there is none |
+/// | | `session_ended` | 401 | forgets, asks for a login |
 /// | `Denied` | as for an unlock | | |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +39,9 @@ pub enum RenewError {
     /// Not a token of this service. Unlock.
     #[error(transparent)]
     AccessToken(#[from] AccessTokenError),
-    /// Renewal is off, too late, or over. Unlock.
-    #[error("the session must be unlocked with its PIN")]
-    PinRequired,
-    /// The token is a bearer's, or bound to another key than the one that signed the request. Unlock.
-    #[error("the access token is not bound to the key that signed the request")]
-    WrongKey,
-    /// The session is over. Log in.
-    #[error("the session has ended")]
-    SessionEnded,
+    /// Not this token, not with this key, not any more. Unlock, or log in.
+    #[error(transparent)]
+    Refused(#[from] RenewalRefused),
     /// Outside the hours of use, or not what the criterion allows.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -56,25 +50,13 @@ pub enum RenewError {
     Store(#[from] StoreError),
 }
 
-impl From<RenewalRefused> for RenewError {
-    fn from(refused: RenewalRefused) -> Self {
-        match refused {
-            RenewalRefused::PinRequired => Self::PinRequired,
-            RenewalRefused::WrongKey => Self::WrongKey,
-            RenewalRefused::SessionEnded => Self::SessionEnded,
-        }
-    }
-}
-
 impl RenewError {
     /// A stable word for clients.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AccessToken(error) => error.code(),
-            Self::PinRequired => "pin_required",
-            Self::WrongKey => "invalid_proof",
-            Self::SessionEnded => "session_ended",
+            Self::Refused(refused) => refused.code(),
             Self::Denied(denial) => denial.code(),
             Self::Store(error) => error.code(),
         }
@@ -85,7 +67,7 @@ impl RenewError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Store(error) => Some(error.retry_after()),
-            Self::AccessToken(_) | Self::PinRequired | Self::WrongKey | Self::SessionEnded | Self::Denied(_) => None,
+            Self::AccessToken(_) | Self::Refused(_) | Self::Denied(_) => None,
         }
     }
 }
@@ -123,7 +105,7 @@ impl Service {
         request: &RequestContext,
     ) -> Result<Grant, RenewError> {
         for _ in 0..MAX_SWAPS {
-            let loaded = self.load_session(session_id).await?.ok_or(RenewError::SessionEnded)?;
+            let loaded = self.load_session(session_id).await?.ok_or(RenewalRefused::SessionEnded)?;
             let now = self.now();
             let subject = self.load_subject(loaded.state.subject(), now).await?;
             let permission = self.permit(&loaded.state, request, now)?;
@@ -136,7 +118,7 @@ impl Service {
                 let subject = self.load_subject(state.subject(), now).await?;
                 return match state.check_live(subject.as_ref(), &self.policy, now) {
                     Ok(()) => Ok(grant),
-                    Err(_) => Err(RenewError::SessionEnded),
+                    Err(_) => Err(RenewalRefused::SessionEnded.into()),
                 };
             }
         }
