@@ -16,7 +16,7 @@ impl MacKey {
         Self::from_slice(key)
     }
 
-    fn from_slice(key: &[u8]) -> Self {
+    pub(crate) fn from_slice(key: &[u8]) -> Self {
         Self(<Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
     }
 
@@ -79,6 +79,18 @@ impl PublicKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; Self::SIGNATURE_LEN]) -> Result<(), NotAuthentic> {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| NotAuthentic)
     }
+}
+
+/// SHA-256 (FIPS 180-4).
+pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    Sha256::digest(message).into()
+}
+
+/// SHA-512 (FIPS 180-4).
+pub(crate) fn sha512(message: &[u8]) -> [u8; 64] {
+    use sha2::Digest;
+    sha2::Sha512::digest(message).into()
 }
 
 /// XChaCha20-Poly1305 under one key.

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::crypto::{MacKey, NotAuthentic, SealKey, derive_key, is_weak_secret};
-use crate::id::{SessionId, Subject, Tenant};
+use crate::id::{RequestKeyId, SessionId, Subject, Tenant};
 use crate::record::{OwnerKey, RecordKey, RecordKind};
 use crate::stretch::Stretched;
 use crate::token::{SessionToken, TokenDigest, WrapId};
@@ -149,6 +149,21 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// A key for the requests of a session, and its id: pepper id and salt. It is derived under the active pepper.
+    pub(crate) fn new_request_key(&self, salt: [u8; 16], session_id: SessionId) -> (RequestKeyId, Zeroizing<[u8; 32]>) {
+        let mut id = [0; RequestKeyId::LEN];
+        id[..4].copy_from_slice(&self.active.id.0.to_be_bytes());
+        id[4..].copy_from_slice(&salt);
+        (RequestKeyId::from_bytes(id), self.active.request_key(&salt, session_id))
+    }
+
+    /// The key with this id, if its pepper is still accepted.
+    pub(crate) fn request_key(&self, id: RequestKeyId, session_id: SessionId) -> Option<Zeroizing<[u8; 32]>> {
+        let (pepper, salt) = id.as_bytes().split_first_chunk::<4>()?;
+        let pepper = self.find(PepperId(u32::from_be_bytes(*pepper)))?;
+        Some(pepper.request_key(salt, session_id))
+    }
+
     /// Whose keys these are.
     #[must_use]
     pub const fn tenant(&self) -> &Tenant {
@@ -197,6 +212,7 @@ pub(crate) struct PepperKeys {
     mask: MacKey,
     digest: MacKey,
     record: MacKey,
+    request: MacKey,
 }
 
 impl PepperKeys {
@@ -208,6 +224,7 @@ impl PepperKeys {
             mask: MacKey::new(&key("mask")),
             digest: MacKey::new(&key("digest")),
             record: MacKey::new(&key("record")),
+            request: MacKey::new(&key("request")),
         }
     }
 
@@ -239,6 +256,11 @@ impl PepperKeys {
     /// What is xored over a token: depends on the pepper, the one wrap, and the PIN.
     pub(crate) fn mask(&self, handle: &[u8], stretched: &Stretched) -> Zeroizing<[u8; 32]> {
         self.mask.mac(&[handle, stretched.expose_secret()])
+    }
+
+    /// What a client signs its requests with.
+    fn request_key(&self, salt: &[u8], session_id: SessionId) -> Zeroizing<[u8; 32]> {
+        self.request.mac(&[salt, session_id.as_bytes()])
     }
 
     /// What the database keeps of a token.

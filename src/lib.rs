@@ -111,6 +111,7 @@ pub mod issue;
 pub mod permission;
 pub mod pin;
 pub mod policy;
+pub mod proof;
 pub mod renew;
 pub mod revoke;
 pub mod session;

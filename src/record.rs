@@ -12,6 +12,8 @@ pub enum RecordKind {
     Session,
     /// One person: outlives all their sessions.
     Subject,
+    /// One signed request that was accepted: while its mark is there, no copy of it is.
+    ReplayMark,
 }
 
 impl RecordKind {
@@ -21,6 +23,7 @@ impl RecordKind {
         match self {
             Self::Session => 1,
             Self::Subject => 2,
+            Self::ReplayMark => 3,
         }
     }
 
@@ -30,6 +33,7 @@ impl RecordKind {
         match byte {
             1 => Some(Self::Session),
             2 => Some(Self::Subject),
+            3 => Some(Self::ReplayMark),
             _ => None,
         }
     }

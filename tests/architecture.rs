@@ -37,6 +37,7 @@ const ORDER: &[&str] = &[
     "authorize",
     "access_token",
     "renew",
+    "proof",
     // traits
     "store",
     "clock",

@@ -1,0 +1,88 @@
+//! A message as far as a signature covers it: borrowed parts, no types of any HTTP library.
+
+/// The parts of a request that a signature may cover, as they arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestParts<'a> {
+    /// `POST`, as it stands in the request.
+    pub method: &'a str,
+    /// Scheme and host by which clients reach this service, such as `https` and `api.example.com`: from the host's own
+    /// configuration, never from a header. Lowercase, without the scheme's default port.
+    pub scheme: &'a str,
+    /// See `scheme`.
+    pub authority: &'a str,
+    /// The path as it was sent, percent-encoding and all, before any router took a prefix off it.
+    pub path: &'a str,
+    /// What follows the question mark, as it was sent; `None` if there is none.
+    pub query: Option<&'a str>,
+    /// Every header line in its order: its name in lowercase, and its value.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Whether there is a body.
+    pub body: Body,
+}
+
+/// Whether a request has a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// None, as the framing of the request says: no `content-length` but zero, and no `transfer-encoding`.
+    None,
+    /// Some, of whatever length, be it unknown yet. Its digest must be signed.
+    Some,
+}
+
+/// Why a component has no value that could be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoValue {
+    /// There is no such header, or no such component in the profile.
+    Absent,
+    /// The header is there twice, or has bytes that could forge a line of the signature base.
+    Ambiguous,
+}
+
+impl<'a> RequestParts<'a> {
+    /// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
+    pub(super) fn header(&self, name: &str) -> Result<&'a str, NoValue> {
+        let mut lines = self.headers.iter().filter(|(known, _)| *known == name);
+        let (_, value) = lines.next().ok_or(NoValue::Absent)?;
+        if lines.next().is_some() {
+            return Err(NoValue::Ambiguous);
+        }
+        let visible = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+        let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
+        Ok(value.trim_matches([' ', '\t']))
+    }
+
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Appends the value of a component. Names that begin with `@` are never looked up among the headers.
+    pub(super) fn push_value(&self, name: &str, base: &mut String) -> Result<(), NoValue> {
+        let path = if self.path.is_empty() { "/" } else { self.path };
+        match name {
+            "@method" => push_visible(base, &[self.method]),
+            "@authority" => push_visible(base, &[self.authority]),
+            "@path" => push_visible(base, &[path]),
+            "@query" => push_visible(base, &["?", self.query.unwrap_or_default()]),
+            "@target-uri" => {
+                let question_mark = if self.query.is_some() { "?" } else { "" };
+                let query = self.query.unwrap_or_default();
+                push_visible(base, &[self.scheme, "://", self.authority, path, question_mark, query])
+            }
+            name if name.starts_with('@') => Err(NoValue::Absent),
+            name => {
+                base.push_str(self.header(name)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn push_visible(base: &mut String, parts: &[&str]) -> Result<(), NoValue> {
+    for part in parts {
+        if !part.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
+            return Err(NoValue::Ambiguous);
+        }
+        base.push_str(part);
+    }
+    Ok(())
+}
