@@ -17,5 +17,5 @@ pub struct Context<'a> {
     /// From where the request comes.
     pub seen: LastSeen,
     /// What of that the session's record shall keep.
-    pub memory: Remembered,
+    pub remembered: Remembered,
 }

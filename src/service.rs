@@ -255,10 +255,10 @@ impl Service {
 
     /// For a step that changes what the session remembers.
     fn context_of(&self, request: &RequestContext, now: UnixTime) -> Context<'_> {
-        Context { keys: &self.keys, policy: &self.policy, now, seen: request.seen(now), memory: self.memory() }
+        Context { keys: &self.keys, policy: &self.policy, now, seen: request.seen(now), remembered: self.remembered() }
     }
 
-    fn memory(&self) -> Remembered {
+    fn remembered(&self) -> Remembered {
         self.criterion.as_ref().map_or(Remembered::NOTHING, Criterion::remembers)
     }
 

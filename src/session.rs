@@ -201,13 +201,13 @@ impl SessionState {
 
     /// What a criterion is asked.
     #[must_use]
-    pub fn situation<'a>(&'a self, request: &'a RequestContext, memory: Remembered, now: UnixTime) -> Situation<'a> {
+    pub fn situation<'a>(&'a self, request: &'a RequestContext, wanted: Remembered, now: UnixTime) -> Situation<'a> {
         Situation {
             now,
             subject: &self.subject,
             session_id: self.id,
             logged_in_at: self.created_at,
-            last: self.last_seen.kept(memory),
+            last: self.last_seen.kept(wanted),
             request,
         }
     }
@@ -215,7 +215,7 @@ impl SessionState {
     /// The session is used: its idle timeout starts anew.
     pub(crate) fn touch(&mut self, context: &Context<'_>) {
         self.last_used_at = self.last_used_at.max(context.now);
-        self.last_seen = self.last_seen.then(context.seen).kept(context.memory);
+        self.last_seen = self.last_seen.then(context.seen).kept(context.remembered);
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.

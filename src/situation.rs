@@ -207,8 +207,8 @@ impl LastSeen {
 
     /// What is to be kept of it.
     #[must_use]
-    pub(crate) fn kept(self, memory: Remembered) -> Self {
-        Self { ip: self.ip.filter(|_| memory.ip), place: self.place.filter(|_| memory.place) }
+    pub(crate) fn kept(self, wanted: Remembered) -> Self {
+        Self { ip: self.ip.filter(|_| wanted.ip), place: self.place.filter(|_| wanted.place) }
     }
 }
 

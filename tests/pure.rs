@@ -88,7 +88,8 @@ impl Fixture {
         let pin = NewPin::accept(Pin::new(PIN).unwrap(), &self.policy).unwrap();
         let pin = StretchTask::for_new_pin(&pin, self.policy.kdf(), &mut self.rng).run(&mut self.memory);
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), memory: EVERYTHING };
+        let context =
+            Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
         issue(login, &self.subject, &pin, &context, &mut self.rng)
     }
 
@@ -99,7 +100,8 @@ impl Fixture {
         wrapped: &str,
         pin: &str,
     ) -> Result<Result<Unlocked, WrongPin>, Refusal> {
-        let context = Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), memory: EVERYTHING };
+        let context =
+            Context { keys: &self.keys, policy: &self.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
         let presented = PresentedWrap::open(wrapped, &self.keys, &self.policy).unwrap();
         let charge = Admitted::check(&presented, state, Some(&self.subject), &context)?.charge();
         let (attempt, stored) = charge.stored(Swap::Replaced).unwrap();
@@ -131,7 +133,8 @@ fn the_whole_life_with_plain_values() {
     let unlocked = fixture.unlock(&mut state, unlocked.wrapped_token.as_str(), PIN).unwrap().unwrap();
     assert_eq!(fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap_err(), Refusal::Superseded);
 
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
+    let context =
+        Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let key = AccessTokenKey::hs256("k1", &[&[1; 16][..], &[2; 16]].concat()).unwrap();
     let tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
     let permission = permit(Window::Open { until: UnixTime::MAX }, Verdict::ALLOW, NOW).unwrap();
@@ -148,7 +151,8 @@ fn the_whole_life_with_plain_values() {
 fn a_charge_that_is_not_stored_yields_no_attempt() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
+    let context =
+        Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     for outcome in [Swap::Stale, Swap::Missing] {
         let charge = Admitted::check(&presented, &state, Some(&fixture.subject), &context).unwrap().charge();
@@ -160,7 +164,8 @@ fn a_charge_that_is_not_stored_yields_no_attempt() {
 fn a_session_without_its_subjects_epoch_is_over() {
     let mut fixture = Fixture::new();
     let Issued { state, wrapped_token } = fixture.issue();
-    let context = Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), memory: EVERYTHING };
+    let context =
+        Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
     let renewed = SubjectState::new(&mut fixture.rng);
     for subject in [None, Some(&renewed)] {
