@@ -235,6 +235,12 @@ impl BoundAccess {
     pub fn proven_by_host(self) -> VerifiedAccess {
         self.access
     }
+
+    /// The access for whoever holds the token, as if it were a bearer's: for routes that ask for no signature.
+    #[must_use]
+    pub fn without_proof(self) -> VerifiedAccess {
+        self.access
+    }
 }
 
 /// Evidence that a token is authentic. It may have expired.
@@ -262,6 +268,12 @@ impl RenewableAccess {
     #[must_use]
     pub const fn subject(&self) -> &Subject {
         &self.access.subject
+    }
+
+    /// Its `iat`.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixTime {
+        self.access.issued_at
     }
 }
 

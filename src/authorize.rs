@@ -35,6 +35,12 @@ impl Grant {
         self.expires_at
     }
 
+    /// The same for a token that is bound to another key.
+    pub(crate) fn rebound_to(&self, key: RequestKeyId) -> Self {
+        let Self { tenant, subject, .. } = self;
+        Self { tenant: tenant.clone(), subject: subject.clone(), bound_to: Some(key), ..*self }
+    }
+
     /// Binds the token to a key of the client: it is then accepted by
     /// [`verify_bound`](crate::access_token::AccessTokenVerifier::verify_bound) only.
     #[must_use]

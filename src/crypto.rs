@@ -4,7 +4,7 @@ use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 /// HMAC-SHA256 over length-prefixed parts, so that no two lists of parts are the same message.
@@ -83,14 +83,39 @@ impl PublicKey {
 
 /// SHA-256 (FIPS 180-4).
 pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
-    use sha2::Digest;
     Sha256::digest(message).into()
 }
 
-/// SHA-512 (FIPS 180-4).
-pub(crate) fn sha512(message: &[u8]) -> [u8; 64] {
-    use sha2::Digest;
-    sha2::Sha512::digest(message).into()
+/// SHA-256 or SHA-512 (FIPS 180-4) of bytes that come in pieces.
+#[derive(Clone)]
+pub(crate) enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    pub(crate) fn sha256() -> Self {
+        Self::Sha256(Sha256::new())
+    }
+
+    pub(crate) fn sha512() -> Self {
+        Self::Sha512(Sha512::new())
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hasher) => Digest::update(hasher, bytes),
+            Self::Sha512(hasher) => Digest::update(hasher, bytes),
+        }
+    }
+
+    /// Whether this is the digest of all that came, in the algorithm of the hasher.
+    pub(crate) fn is(self, digest: &[u8]) -> bool {
+        match self {
+            Self::Sha256(hasher) => hasher.finalize()[..] == *digest,
+            Self::Sha512(hasher) => hasher.finalize()[..] == *digest,
+        }
+    }
 }
 
 /// XChaCha20-Poly1305 under one key.
@@ -135,6 +160,11 @@ pub(crate) fn is_weak_secret(secret: &[u8]) -> bool {
     let all_alike = secret.windows(2).all(|pair| pair[0] == pair[1]);
     let short_hex = secret.len() < 64 && secret.iter().all(u8::is_ascii_hexdigit);
     secret.len() < 32 || all_alike || short_hex
+}
+
+/// The secret half of a signing key: exactly 32 random bytes.
+pub(crate) fn signing_secret(secret: &[u8]) -> Option<&[u8; 32]> {
+    secret.try_into().ok().filter(|secret: &&[u8; 32]| !is_weak_secret(*secret))
 }
 
 /// `HKDF(k, label)`: HKDF-SHA256 (RFC 5869) without a salt, 32 bytes, info `pinlatch/v1/<label>/<tenant>`.

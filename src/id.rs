@@ -173,6 +173,28 @@ name! {
     DeviceLabel, 1 to 64 bytes
 }
 
+/// How one key of several is named in public: 1 to 64 characters of `[A-Za-z0-9_-]`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct KeyId(Arc<str>);
+
+impl KeyId {
+    pub(crate) fn new(id: &str) -> Result<Self, NameError> {
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let fits = (1..=64).contains(&id.len()) && id.bytes().all(valid);
+        if fits { Ok(Self(id.into())) } else { Err(NameError::NotAnId) }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Default for Tenant {
     fn default() -> Self {
         Self("".into())

@@ -74,6 +74,11 @@ pub enum Event {
         /// Whose.
         subject: Subject,
     },
+    /// A signed request came again. A client that retried without signing anew, or somebody with a copy.
+    Replayed {
+        /// Which session.
+        session_id: SessionId,
+    },
     /// A session was ended: by its owner, by a newer login beyond the limit, or by its cap of wrong PINs.
     Revoked {
         /// Which session.

@@ -18,6 +18,7 @@ const DAY: u64 = 24 * HOUR;
 /// | `access_token_lifetime` | 15 minutes | 10 seconds to 1 hour | how long a revoked session may still be believed |
 /// | `renewal_limit` | 0: off | 0 to 24 hours | how long after an unlock an access token may be [renewed](crate::renew) |
 /// | `renewal_window` | 2 minutes | 0 to 1 hour | how long ago it may have expired |
+/// | `max_signed_requests` | 600 | 10 to 10,000 | of a session in 30 seconds, in one process; each is remembered for a while |
 /// | `max_sessions` | 10 | 1 to 100 | the oldest ends when one more begins |
 /// | `max_wrong_pins` | 100 | 10 to 1000 | of a session's whole life, never reset (NIST §3.2.2) |
 /// | `min_pin_chars` | 6 | 4 to 16 | checked when a PIN is set |
@@ -32,6 +33,7 @@ pub struct Policy {
     access_token_lifetime: Duration,
     renewal_limit: Duration,
     renewal_window: Duration,
+    max_signed_requests: u16,
     max_sessions: u16,
     max_wrong_pins: u16,
     min_pin_chars: u8,
@@ -65,6 +67,7 @@ impl Default for Policy {
             access_token_lifetime: Duration::from_secs(15 * MINUTE),
             renewal_limit: Duration::ZERO,
             renewal_window: Duration::from_secs(2 * MINUTE),
+            max_signed_requests: 600,
             max_sessions: 10,
             max_wrong_pins: 100,
             min_pin_chars: 6,
@@ -112,6 +115,8 @@ settings! {
     renewal_limit: Duration,
     /// How long after its expiry an access token may still be renewed.
     renewal_window: Duration,
+    /// Signed requests that a process accepts of a session in 30 seconds.
+    max_signed_requests: u16,
     /// Live sessions a subject may have.
     max_sessions: u16,
     /// Wrong PINs in the whole life of a session; the last one ends it.
@@ -170,6 +175,7 @@ impl PolicyBuilder {
             ("access_token_lifetime", "10 seconds to 1 hour", secs(policy.access_token_lifetime, 10, HOUR)),
             ("renewal_limit", "0 to 24 hours", secs(policy.renewal_limit, 0, DAY)),
             ("renewal_window", "0 to 1 hour", secs(policy.renewal_window, 0, HOUR)),
+            ("max_signed_requests", "10 to 10,000", (10..=10_000).contains(&policy.max_signed_requests)),
             ("max_sessions", "1 to 100", (1..=100).contains(&policy.max_sessions)),
             ("max_wrong_pins", "10 to 1000", (10..=1000).contains(&policy.max_wrong_pins)),
             ("min_pin_chars", "4 to 16", (4..=16).contains(&policy.min_pin_chars)),
@@ -205,6 +211,7 @@ mod tests {
             ("access_token_lifetime", Policy::builder().access_token_lifetime(Duration::from_secs(3601))),
             ("renewal_limit", Policy::builder().renewal_limit(far)),
             ("renewal_window", Policy::builder().renewal_window(far)),
+            ("max_signed_requests", Policy::builder().max_signed_requests(9)),
             ("max_sessions", Policy::builder().max_sessions(0)),
             ("max_wrong_pins", Policy::builder().max_wrong_pins(9)),
             ("min_pin_chars", Policy::builder().min_pin_chars(3)),

@@ -26,14 +26,26 @@
 mod accepted;
 mod base;
 mod candidate;
+mod digest;
 mod fields;
+mod message;
 mod parts;
 mod request_key;
+mod response;
+mod server_check;
+mod server_key;
+mod sign;
 
-pub use self::accepted::{Accepted, Fresh, Proof};
+pub use self::accepted::{Accepted, Fresh, Proof, SignedBody};
 pub use self::candidate::Candidate;
-pub use self::parts::{Body, RequestParts};
+pub use self::digest::content_digest;
+pub use self::message::MessageParts;
+pub use self::parts::{Body, RequestParts, ResponseParts};
 pub use self::request_key::RequestKey;
+pub use self::response::ResponseSignature;
+pub use self::server_check::{AuthenticResponse, ServerCheck, UnknownServer};
+pub use self::server_key::{ServerKey, ServerKeyError, ServerPublicKey};
+pub use self::sign::{SignatureHeaders, UnsignableRequest};
 
 use crate::access_token::AccessTokenError;
 

@@ -1,39 +1,44 @@
 //! The façade: one call for each thing a user does. It reads the clock, loads, lets a pure step decide, and stores.
 
 mod attempt;
+mod builder;
 mod kdf_pool;
 mod lanes;
 mod login;
 mod manage;
 mod records;
 mod renewal;
+mod requests;
 mod rotation;
+mod seen;
 mod unlock;
 mod unlock_error;
 
-use core::time::Duration;
 use std::sync::Arc;
 
+pub use self::builder::{BuildError, SessionsBuilder};
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
 pub use self::manage::{LiveAccessError, SessionInfo};
 pub use self::renewal::{RenewError, RenewedAccess};
+pub use self::requests::{BoundAccessToken, RequestError};
 pub use self::unlock::UnlockedSession;
 pub use self::unlock_error::{ChangePinError, UnlockError};
 
 use self::kdf_pool::{Busy, Reservation};
 use self::lanes::{InLane, Lanes};
+use self::requests::Marks;
 use crate::access_token::{
     AccessToken, AccessTokenError, AccessTokens, BoundAccess, HostClaims, HostClaimsError, VerifiedAccess,
 };
 use crate::authorize::Grant;
-use crate::clock::{ClockPolicy, SystemClock};
+use crate::clock::ClockPolicy;
 use crate::context::Context;
 use crate::criterion::Criterion;
 use crate::deadline::within;
-use crate::id::{SessionId, Tenant};
+use crate::id::SessionId;
 use crate::keyring::{KeyRing, Keys};
-use crate::observer::{Event, NoObserver, Observer};
+use crate::observer::{Event, Observer};
 use crate::permission::{Denial, Permission, Verdict, permit};
 use crate::policy::Policy;
 use crate::record::OwnerKey;
@@ -60,101 +65,11 @@ struct Service {
     kdf: KdfPool,
     by_session: Lanes<SessionId>,
     by_subject: Lanes<OwnerKey>,
+    marks: Marks,
 }
 
 /// Evaluations of the KDF that one subject may occupy at once in a process.
 const LANES_PER_SUBJECT: usize = 4;
-
-/// Puts a [`Sessions`] together.
-#[must_use]
-pub struct SessionsBuilder {
-    key_ring: KeyRing,
-    store: Box<dyn SessionStore>,
-    access_tokens: AccessTokens,
-    tenant: Tenant,
-    policy: Policy,
-    clock: Arc<dyn ClockPolicy>,
-    criterion: Option<Box<dyn Criterion>>,
-    observer: Arc<dyn Observer>,
-    kdf: Option<KdfPool>,
-}
-
-/// The parts do not fit together. Correct the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The pool has less memory than the largest evaluation that the policy accepts.
-    #[error("the KDF pool has {pool_kib} KiB, but the policy accepts evaluations of {needed_kib} KiB")]
-    KdfPoolTooSmall {
-        /// The pool's budget.
-        pool_kib: u32,
-        /// The policy's `max_kdf_m_kib`.
-        needed_kib: u32,
-    },
-}
-
-impl SessionsBuilder {
-    /// The rules; [`Policy::default`] unless set.
-    pub fn policy(self, policy: Policy) -> Self {
-        Self { policy, ..self }
-    }
-
-    /// The clock and its hours; [`SystemClock`] unless set.
-    pub fn clock(self, clock: Arc<dyn ClockPolicy>) -> Self {
-        Self { clock, ..self }
-    }
-
-    /// In which circumstances a session may be used; in all unless set.
-    pub fn criterion(self, criterion: impl Criterion + 'static) -> Self {
-        Self { criterion: Some(criterion.boxed()), ..self }
-    }
-
-    /// Who is told of every event; nobody unless set.
-    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
-        Self { observer, ..self }
-    }
-
-    /// Whose sessions these are; the default tenant's unless set.
-    pub fn tenant(self, tenant: Tenant) -> Self {
-        Self { tenant, ..self }
-    }
-
-    /// Where the KDF runs; a pool of its own unless set, with room for one evaluation per core and a wait of at most
-    /// 2 seconds.
-    pub fn kdf_pool(self, pool: KdfPool) -> Self {
-        Self { kdf: Some(pool), ..self }
-    }
-
-    /// Puts the parts together.
-    ///
-    /// # Errors
-    /// [`BuildError::KdfPoolTooSmall`] when the given pool could never serve the largest accepted wrap.
-    pub fn build(self) -> Result<Sessions, BuildError> {
-        let kdf = self.kdf.unwrap_or_else(|| default_pool(&self.policy));
-        let (pool_kib, needed_kib) = (kdf.kib(), self.policy.max_kdf_m_kib());
-        if pool_kib < needed_kib {
-            return Err(BuildError::KdfPoolTooSmall { pool_kib, needed_kib });
-        }
-        Ok(Sessions(Arc::new(Service {
-            store: self.store,
-            clock: self.clock,
-            criterion: self.criterion,
-            observer: self.observer,
-            keys: self.key_ring.keys(&self.tenant),
-            policy: self.policy,
-            access_tokens: self.access_tokens.for_tenant(self.tenant),
-            kdf,
-            by_session: Lanes::new(1),
-            by_subject: Lanes::new(LANES_PER_SUBJECT),
-        })))
-    }
-}
-
-fn default_pool(policy: &Policy) -> KdfPool {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    let kib = policy.kdf().m_kib().saturating_mul(cores).max(policy.max_kdf_m_kib());
-    KdfPool::new(kib, Duration::from_secs(2))
-}
 
 impl Sessions {
     /// Begins with what has no default: the secrets, the store (an `Arc<dyn SessionStore>` is one, too), and who signs
@@ -164,17 +79,7 @@ impl Sessions {
         store: impl SessionStore + 'static,
         access_tokens: AccessTokens,
     ) -> SessionsBuilder {
-        SessionsBuilder {
-            key_ring,
-            store: Box::new(store),
-            access_tokens,
-            tenant: Tenant::default(),
-            policy: Policy::default(),
-            clock: Arc::new(SystemClock),
-            criterion: None,
-            observer: Arc::new(NoObserver),
-            kdf: None,
-        }
+        SessionsBuilder::new(key_ring, Box::new(store), access_tokens)
     }
 
     /// Verifies an access token without asking the store. A session that was revoked a moment ago is still believed
@@ -221,12 +126,6 @@ impl Sessions {
 impl core::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Sessions").field("keys", &self.0.keys).field("policy", &self.0.policy).finish_non_exhaustive()
-    }
-}
-
-impl core::fmt::Debug for SessionsBuilder {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("SessionsBuilder").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -308,6 +207,8 @@ const fn os_rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
 
 #[cfg(all(test, feature = "memory"))]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
     use crate::access_token::AccessTokenKey;
     use crate::id::Subject;

@@ -75,12 +75,15 @@ impl HostClaims {
     /// The most claims.
     pub const MAX_COUNT: usize = 32;
 
-    /// Takes what serializes as a JSON object.
+    /// Takes what serializes as a JSON object; `()` and `None` are no claims.
     ///
     /// # Errors
     /// [`HostClaimsError`].
     pub fn new(claims: &impl Serialize) -> Result<Self, HostClaimsError> {
         let json = serde_json::to_string(claims).map_err(HostClaimsError::Names)?;
+        if json == "null" {
+            return Ok(Self::default());
+        }
         if json.len() > Self::MAX_LEN {
             return Err(HostClaimsError::TooLong);
         }

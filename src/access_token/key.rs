@@ -2,8 +2,9 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::crypto::{MacKey, NotAuthentic, PublicKey, SignatureKey, is_weak_secret};
+use crate::crypto::{MacKey, NotAuthentic, PublicKey, SignatureKey, signing_secret};
 use crate::encoding::{decode_public_array, push_base64url, text_len};
+use crate::id::{KeyId, NameError};
 
 /// Settings that cannot serve. Correct the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,13 +98,19 @@ fn push_signature(text: &mut String, signature: &[u8]) {
 }
 
 fn strong(secret: &[u8]) -> Result<&[u8; 32], AccessTokenConfigError> {
-    let secret: &[u8; 32] = secret.try_into().map_err(|_| AccessTokenConfigError::Secret)?;
-    if is_weak_secret(secret) { Err(AccessTokenConfigError::Secret) } else { Ok(secret) }
+    signing_secret(secret).ok_or(AccessTokenConfigError::Secret)
+}
+
+impl From<NameError> for AccessTokenConfigError {
+    /// The only name here is a key's id.
+    fn from(_: NameError) -> Self {
+        Self::KeyId
+    }
 }
 
 impl core::fmt::Debug for AccessTokenKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "AccessTokenKey({}, [redacted])", self.id.0)
+        write!(f, "AccessTokenKey({}, [redacted])", self.id)
     }
 }
 
@@ -130,7 +137,7 @@ impl Verifier {
         }
     }
 
-    fn header(&self, KeyId(id): &KeyId) -> String {
+    fn header(&self, id: &KeyId) -> String {
         let json = format!(r#"{{"typ":"at+jwt","alg":"{}","kid":"{id}"}}"#, self.algorithm());
         let mut header = String::with_capacity(text_len(json.len()) + 1);
         push_base64url(&mut header, json.as_bytes());
@@ -154,7 +161,7 @@ impl AccessTokenVerifyingKey {
     /// The key id, `kid`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id.0
+        self.id.as_str()
     }
 
     /// The public key, 32 bytes, if there is one.
@@ -189,20 +196,6 @@ impl AccessTokenVerifyingKey {
 
 impl core::fmt::Debug for AccessTokenVerifyingKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "AccessTokenVerifyingKey({}, {})", self.id.0, self.verifier.algorithm())
-    }
-}
-
-#[derive(Clone)]
-struct KeyId(String);
-
-impl KeyId {
-    fn new(id: &str) -> Result<Self, AccessTokenConfigError> {
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if (1..=64).contains(&id.len()) && id.bytes().all(valid) {
-            Ok(Self(id.to_owned()))
-        } else {
-            Err(AccessTokenConfigError::KeyId)
-        }
+        write!(f, "AccessTokenVerifyingKey({}, {})", self.id, self.verifier.algorithm())
     }
 }

@@ -1,30 +1,50 @@
 //! From a signature that matches to a request that is accepted: once, and with the body that was signed.
 
-use base64ct::{Base64, Encoding};
-
-use super::fields::byte_sequences;
+use super::digest::ContentDigest;
 use super::{Candidate, ProofError};
-use crate::access_token::VerifiedAccess;
-use crate::crypto::{sha256, sha512};
+use crate::access_token::{RenewableAccess, VerifiedAccess};
+use crate::crypto::Hasher;
+use crate::id::SessionId;
 use crate::record::{Inserted, Record, RecordKey, RecordKind};
+use crate::renew::RequestProof;
 use crate::time::UnixTime;
 
 /// Evidence that a request was signed with the key that its access token is bound to. It may be a copy.
 ///
 /// ```compile_fail
 /// // The access comes out of an accepted request only.
-/// fn early(proof: pinlatch::proof::Proof<'_>) { let access = proof.access; }
+/// fn early(proof: pinlatch::proof::Proof) { let access = proof.access; }
 /// ```
 #[derive(Debug)]
 #[must_use = "a proof may be a copy"]
-pub struct Proof<'a> {
-    pub(super) access: VerifiedAccess,
+pub struct Proof<A = VerifiedAccess> {
+    pub(super) access: A,
+    pub(super) session_id: SessionId,
+    pub(super) token_issued_at: UnixTime,
     pub(super) mark: [u8; 16],
     pub(super) created: UnixTime,
-    pub(super) content_digest: Option<&'a str>,
+    pub(super) content: Option<ContentDigest>,
 }
 
-impl<'a> Proof<'a> {
+impl<A> Proof<A> {
+    /// Whose key has signed.
+    #[must_use]
+    pub const fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
+    /// The `iat` of the access token: before it nobody had the key.
+    #[must_use]
+    pub const fn token_issued_at(&self) -> UnixTime {
+        self.token_issued_at
+    }
+
+    /// When it was signed, by the client's clock.
+    #[must_use]
+    pub const fn created(&self) -> UnixTime {
+        self.created
+    }
+
     /// What to insert into a store, as a new record. It can go when the signature is too old to be accepted.
     ///
     /// Its key is the first half of the MAC: nobody without the key can take it before, and no copy has another one,
@@ -40,9 +60,9 @@ impl<'a> Proof<'a> {
     ///
     /// # Errors
     /// [`ProofError::Replayed`].
-    pub fn stored(self, outcome: Inserted) -> Result<Fresh<'a>, ProofError> {
+    pub fn stored(self, outcome: Inserted) -> Result<Fresh<A>, ProofError> {
         match outcome {
-            Inserted::Created => Ok(Fresh { access: self.access, content_digest: self.content_digest }),
+            Inserted::Created => Ok(Fresh { access: self.access, content: self.content }),
             Inserted::Exists => Err(ProofError::Replayed),
         }
     }
@@ -51,37 +71,88 @@ impl<'a> Proof<'a> {
 /// Evidence that a request is authentic and comes for the first time. Its body was not looked at.
 #[derive(Debug)]
 #[must_use = "the body may be another one"]
-pub struct Fresh<'a> {
-    access: VerifiedAccess,
-    content_digest: Option<&'a str>,
+pub struct Fresh<A = VerifiedAccess> {
+    access: A,
+    content: Option<ContentDigest>,
 }
 
-impl Fresh<'_> {
+impl<A> Fresh<A> {
     /// Compares the body with the digest that was signed (RFC 9530). A request without a body has none, or an empty one.
     ///
     /// # Errors
     /// [`ProofError::BadDigest`].
-    pub fn with_body(self, body: &[u8]) -> Result<Accepted, ProofError> {
-        let same = self.content_digest.map_or(body.is_empty(), |field| is_digest_of(field, body));
+    pub fn with_body(self, body: &[u8]) -> Result<Accepted<A>, ProofError> {
+        let mut pieces = self.in_pieces();
+        pieces.update(body);
+        pieces.finish()
+    }
+
+    /// For a body that is too large to be held: it is compared as it comes. What it asks for must not be done before
+    /// [`SignedBody::finish`].
+    pub fn in_pieces(self) -> SignedBody<A> {
+        SignedBody {
+            access: self.access,
+            hasher: self.content.as_ref().map(ContentDigest::hasher),
+            content: self.content,
+            unsigned: false,
+        }
+    }
+}
+
+/// A body that is still coming in.
+#[must_use = "whether the body was the signed one is known at its end"]
+pub struct SignedBody<A = VerifiedAccess> {
+    access: A,
+    content: Option<ContentDigest>,
+    hasher: Option<Hasher>,
+    /// Whether something came though nothing was signed.
+    unsigned: bool,
+}
+
+impl<A> SignedBody<A> {
+    /// The next piece, of any length.
+    pub fn update(&mut self, piece: &[u8]) {
+        match &mut self.hasher {
+            Some(hasher) => hasher.update(piece),
+            None => self.unsigned |= !piece.is_empty(),
+        }
+    }
+
+    /// The end of the body.
+    ///
+    /// # Errors
+    /// [`ProofError::BadDigest`].
+    pub fn finish(self) -> Result<Accepted<A>, ProofError> {
+        let same = match (self.content, self.hasher) {
+            (Some(content), Some(hasher)) => hasher.is(content.as_bytes()),
+            _ => !self.unsigned,
+        };
         if same { Ok(Accepted { access: self.access }) } else { Err(ProofError::BadDigest) }
     }
 }
 
-/// One digest, of an algorithm that still holds.
-fn is_digest_of(field: &str, body: &[u8]) -> bool {
-    let Ok(digests) = byte_sequences(field, 1) else { return false };
-    let mut buffer = [0; 64];
-    match digests[..] {
-        [("sha-256", text)] => Base64::decode(text, &mut buffer).is_ok_and(|digest| digest == sha256(body)),
-        [("sha-512", text)] => Base64::decode(text, &mut buffer).is_ok_and(|digest| digest == sha512(body)),
-        _ => false,
+impl<A> core::fmt::Debug for SignedBody<A> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SignedBody").finish_non_exhaustive()
     }
 }
 
 /// A request that its client signed, that comes for the first time, and whose body is the one that was signed.
+///
+/// ```compile_fail
+/// // There is no other way to it.
+/// fn forge(access: pinlatch::VerifiedAccess) { let accepted = pinlatch::proof::Accepted { access }; }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct Accepted<A = VerifiedAccess> {
     /// Who may do what the request asks for.
-    pub access: VerifiedAccess,
+    pub access: A,
+}
+
+impl Accepted<RenewableAccess> {
+    /// Evidence for [`crate::renew`] that the request was signed with the key which its token is bound to.
+    pub(crate) fn renewal_proof(&self) -> Option<RequestProof> {
+        self.access.key().map(RequestProof::vouched_by_host)
+    }
 }

@@ -1,21 +1,33 @@
 //! The signature base (RFC 9421 §2.5): the text that is signed.
 
-use super::fields::SignatureInput;
-use super::parts::{NoValue, RequestParts};
+use super::fields::Component;
 
-/// Each covered component on a line of its own, in the order of the signature, and its parameters as they stand.
-pub(super) fn signature_base(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<String, NoValue> {
-    let mut base = String::with_capacity(512);
-    for component in &input.components {
-        if !component.parameters.is_empty() {
-            return Err(NoValue::Absent);
-        }
-        base.extend(["\"", component.name, "\": "]);
-        parts.push_value(component.name, &mut base)?;
+/// Each covered component on a line of its own, in the order of the signature, and behind them its parameters: `input`
+/// as it stands.
+pub(super) fn signature_base<E>(
+    components: &[Component<'_>],
+    input: &str,
+    push_value: impl Fn(&Component<'_>, &mut String) -> Result<(), E>,
+) -> Result<String, E> {
+    let mut base = String::with_capacity(1024);
+    for component in components {
+        base.extend(["\"", component.name, "\"", component.parameters, ": "]);
+        push_value(component, &mut base)?;
         base.push('\n');
     }
-    base.extend(["\"@signature-params\": ", input.text]);
+    base.extend(["\"@signature-params\": ", input]);
     Ok(base)
+}
+
+/// The components and the parameters behind them, as `Signature-Input` has them.
+pub(super) fn signature_input(components: &[Component<'_>], parameters: &str) -> String {
+    let mut input = String::with_capacity(512);
+    for (at, component) in components.iter().enumerate() {
+        input.push(if at == 0 { '(' } else { ' ' });
+        input.extend(["\"", component.name, "\"", component.parameters]);
+    }
+    input.extend([")", parameters]);
+    input
 }
 
 #[cfg(test)]
@@ -23,7 +35,7 @@ mod tests {
     use base64ct::{Base64, Encoding};
 
     use super::super::fields::{byte_sequences, signature_inputs};
-    use super::super::parts::Body;
+    use super::super::parts::{Body, NoValue, RequestParts};
     use super::*;
     use crate::crypto::{MacKey, PublicKey};
     use crate::encoding::decode_base64url;
@@ -47,11 +59,14 @@ mod tests {
         path: "/foo",
         query: Some("param=Value&Pet=dog"),
         headers: HEADERS,
+        also_signed: &[],
         body: Body::Some,
     };
 
     fn base(field: &str, parts: &RequestParts<'_>) -> Result<String, NoValue> {
-        signature_base(&signature_inputs(field, 1).unwrap()[0], parts)
+        let input = &signature_inputs(field, 1).unwrap()[0];
+        assert_eq!(signature_input(&input.components, &input.text[input.text.rfind(')').unwrap() + 1..]), input.text);
+        signature_base(&input.components, input.text, |component, base| parts.push_component(component, base))
     }
 
     fn signature(field: &str) -> Vec<u8> {

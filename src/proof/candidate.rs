@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use base64ct::{Base64, Encoding};
-
 use super::ProofError;
 use super::base::signature_base;
-use super::fields::{SignatureInput, Value, byte_sequences, signature_inputs};
+use super::digest::{ContentDigest, decode};
+use super::fields::{Component, SignatureInput, Value, byte_sequences, signature_inputs};
+use super::message::Envelope;
 use super::parts::{Body, NoValue, RequestParts};
 use crate::id::SessionId;
 use crate::time::UnixTime;
@@ -15,12 +15,21 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 #[must_use = "a signature that was not verified says nothing"]
 pub struct Candidate<'a> {
-    pub(super) session_id: SessionId,
+    /// What the signature says; a message leaves it to its access token.
+    pub(super) session_id: Option<SessionId>,
     pub(super) access_token: &'a str,
-    pub(super) base: String,
+    pub(super) signed: Signed<'a>,
     pub(super) signature: [u8; 32],
     pub(super) created: UnixTime,
-    pub(super) content_digest: Option<&'a str>,
+    pub(super) content: Option<ContentDigest>,
+}
+
+/// What the MAC is of.
+#[derive(Debug)]
+pub(super) enum Signed<'a> {
+    /// A signature base.
+    Base(String),
+    Message(Envelope<'a>),
 }
 
 /// What stands in `Signature-Input` beside the components.
@@ -35,9 +44,11 @@ impl<'a> Candidate<'a> {
     pub const MAX_LEN: usize = 4096;
     /// The value of the parameter `tag`.
     pub const TAG: &'static str = "pinlatch-request/1";
-    const MOST_SIGNATURES: usize = 8;
-    pub(super) const MAX_AGE: Duration = Duration::from_secs(60);
-    pub(super) const MAX_SKEW: Duration = Duration::from_secs(30);
+    /// How old a signature may be: 60 seconds.
+    pub const MAX_AGE: Duration = Duration::from_secs(60);
+    /// How far in the future it may be made, because two clocks differ: 30 seconds.
+    pub const MAX_SKEW: Duration = Duration::from_secs(30);
+    pub(super) const MOST_SIGNATURES: usize = 8;
 
     /// Reads the signature of a request and holds it against the profile.
     ///
@@ -47,22 +58,25 @@ impl<'a> Candidate<'a> {
         let (input, signature) = signature_of(parts)?;
         let parameters = Parameters::read(&input)?;
         check_coverage(&input, parts)?;
-        let too_old = now > parameters.created.saturating_add(Self::MAX_AGE);
-        if too_old || parameters.expires.is_some_and(|expires| expires <= now) {
+        check_window(parameters.created, now)?;
+        if parameters.expires.is_some_and(|expires| expires <= now) {
             return Err(ProofError::Stale);
         }
-        if parameters.created > now.saturating_add(Self::MAX_SKEW) {
-            return Err(ProofError::FromTheFuture);
-        }
-        let base = signature_base(&input, parts).map_err(component)?;
-        let covers_digest = input.components.iter().any(|component| component.name == "content-digest");
+        let base =
+            signature_base(&input.components, input.text, |component, base| parts.push_component(component, base));
+        let content = if input.covers(Component::of("content-digest")) {
+            let field = parts.header("content-digest").map_err(refusal)?;
+            Some(ContentDigest::read(field).ok_or(ProofError::BadDigest)?)
+        } else {
+            None
+        };
         Ok(Self {
-            session_id: parameters.session_id,
-            access_token: bearer(parts.header("authorization").map_err(component)?).ok_or(ProofError::NoAccessToken)?,
-            base,
+            session_id: Some(parameters.session_id),
+            access_token: bearer(parts.header("authorization").map_err(refusal)?).ok_or(ProofError::NoAccessToken)?,
+            signed: Signed::Base(base.map_err(refusal)?),
             signature,
             created: parameters.created,
-            content_digest: covers_digest.then(|| parts.header("content-digest")).transpose().map_err(component)?,
+            content,
         })
     }
 
@@ -73,10 +87,20 @@ impl<'a> Candidate<'a> {
     }
 }
 
-const fn component(why: NoValue) -> ProofError {
+const fn refusal(why: NoValue) -> ProofError {
     match why {
         NoValue::Absent => ProofError::NotCovered,
         NoValue::Ambiguous => ProofError::Ambiguous,
+    }
+}
+
+pub(super) fn check_window(created: UnixTime, now: UnixTime) -> Result<(), ProofError> {
+    if now > created.saturating_add(Candidate::MAX_AGE) {
+        Err(ProofError::Stale)
+    } else if created > now.saturating_add(Candidate::MAX_SKEW) {
+        Err(ProofError::FromTheFuture)
+    } else {
+        Ok(())
     }
 }
 
@@ -97,15 +121,10 @@ fn signature_of<'a>(parts: &RequestParts<'a>) -> Result<(SignatureInput<'a>, [u8
     }
     let inputs = signature_inputs(inputs, Candidate::MOST_SIGNATURES).map_err(|_| ProofError::Malformed)?;
     let signatures = byte_sequences(signatures, Candidate::MOST_SIGNATURES).map_err(|_| ProofError::Malformed)?;
-    let is_ours = |input: &SignatureInput<'_>| input.parameters.contains(&("tag", Value::Text(Candidate::TAG)));
-    let mut ours = inputs.into_iter().filter(is_ours);
+    let mut ours = inputs.into_iter().filter(|input| input.has_tag(Candidate::TAG));
     let (Some(input), None) = (ours.next(), ours.next()) else { return Err(ProofError::NotForUs) };
     let signature = signatures.iter().find(|(label, _)| *label == input.label).ok_or(ProofError::Malformed)?;
-    let mut bytes = [0; 32];
-    match Base64::decode(signature.1, &mut bytes) {
-        Ok(decoded) if decoded.len() == 32 => Ok((input, bytes)),
-        _ => Err(ProofError::Malformed),
-    }
+    Ok((input, decode(signature.1).ok_or(ProofError::Malformed)?))
 }
 
 impl Parameters {
@@ -128,27 +147,28 @@ impl Parameters {
     }
 }
 
-fn instant(secs: i64) -> Option<UnixTime> {
+pub(super) fn instant(secs: i64) -> Option<UnixTime> {
     u64::try_from(secs).ok().map(UnixTime::from_secs)
 }
 
 /// Two calls that are alike in the same second have different nonces. How it is made is the client's business.
-fn is_nonce(text: &str) -> bool {
+pub(super) fn is_nonce(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (16..=64).contains(&text.len()) && text.bytes().all(valid)
 }
 
 /// What is not signed can be changed, so the verifier says what must be.
 fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<(), ProofError> {
-    let covered = |name: &str| input.components.iter().any(|component| component.name == name);
-    let twice = (1..input.components.len()).any(|at| input.components[..at].contains(&input.components[at]));
+    let covered = |name: &str| input.covers(Component::of(name));
+    let if_there = |name: &str| covered(name) || !parts.has_header(name);
     let target = covered("@target-uri") || covered("@path") && covered("@query");
     let body = match parts.body {
         Body::None => true,
-        Body::Some => covered("content-digest") && (covered("content-type") || !parts.has_header("content-type")),
+        Body::Some => covered("content-digest") && if_there("content-type"),
     };
-    let all = covered("@method") && covered("@authority") && covered("authorization") && target && body;
-    if all && !twice { Ok(()) } else { Err(ProofError::NotCovered) }
+    let more = parts.also_signed.iter().all(|name| if_there(name));
+    let all = covered("@method") && covered("@authority") && covered("authorization") && target && body && more;
+    if all && !input.has_component_twice() { Ok(()) } else { Err(ProofError::NotCovered) }
 }
 
 /// The token of `Authorization: Bearer …`.

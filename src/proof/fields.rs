@@ -23,6 +23,32 @@ pub(super) struct Component<'a> {
     pub(super) parameters: &'a str,
 }
 
+impl SignatureInput<'_> {
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        self.parameters.contains(&("tag", Value::Text(tag)))
+    }
+
+    pub(super) fn covers(&self, component: Component<'_>) -> bool {
+        self.components.contains(&component)
+    }
+
+    pub(super) fn has_component_twice(&self) -> bool {
+        (1..self.components.len()).any(|at| self.components[..at].contains(&self.components[at]))
+    }
+}
+
+impl<'a> Component<'a> {
+    /// Without parameters: of the message that is signed.
+    pub(super) const fn of(name: &'a str) -> Self {
+        Self { name, parameters: "" }
+    }
+
+    /// Of the request that a response answers (RFC 9421 §2.4).
+    pub(super) const fn of_request(name: &'a str) -> Self {
+        Self { name, parameters: ";req" }
+    }
+}
+
 /// The value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value<'a> {

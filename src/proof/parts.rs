@@ -1,5 +1,7 @@
 //! A message as far as a signature covers it: borrowed parts, no types of any HTTP library.
 
+use super::fields::Component;
+
 /// The parts of a request that a signature may cover, as they arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestParts<'a> {
@@ -16,8 +18,22 @@ pub struct RequestParts<'a> {
     pub query: Option<&'a str>,
     /// Every header line in its order: its name in lowercase, and its value.
     pub headers: &'a [(&'a str, &'a [u8])],
+    /// Names of further headers, in lowercase, that mean something to the host, such as `idempotency-key`: each of them
+    /// that is there must be signed.
+    pub also_signed: &'a [&'a str],
     /// Whether there is a body.
     pub body: Body,
+}
+
+/// A response as far as a signature covers it.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseParts<'a> {
+    /// Such as 200.
+    pub status: u16,
+    /// Every header line: its name in lowercase, and its value.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// As it is on the wire, after a content coding.
+    pub body: &'a [u8],
 }
 
 /// Whether a request has a body.
@@ -39,20 +55,17 @@ pub(super) enum NoValue {
 }
 
 impl<'a> RequestParts<'a> {
-    /// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
     pub(super) fn header(&self, name: &str) -> Result<&'a str, NoValue> {
-        let mut lines = self.headers.iter().filter(|(known, _)| *known == name);
-        let (_, value) = lines.next().ok_or(NoValue::Absent)?;
-        if lines.next().is_some() {
-            return Err(NoValue::Ambiguous);
-        }
-        let visible = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
-        let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
-        Ok(value.trim_matches([' ', '\t']))
+        header(self.headers, name)
     }
 
     pub(super) fn has_header(&self, name: &str) -> bool {
         self.headers.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Appends the value of a component of a request's own signature: none has parameters.
+    pub(super) fn push_component(&self, component: &Component<'_>, base: &mut String) -> Result<(), NoValue> {
+        if component.parameters.is_empty() { self.push_value(component.name, base) } else { Err(NoValue::Absent) }
     }
 
     /// Appends the value of a component. Names that begin with `@` are never looked up among the headers.
@@ -75,6 +88,18 @@ impl<'a> RequestParts<'a> {
             }
         }
     }
+}
+
+/// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
+pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a str, NoValue> {
+    let mut lines = headers.iter().filter(|(known, _)| *known == name);
+    let (_, value) = lines.next().ok_or(NoValue::Absent)?;
+    if lines.next().is_some() {
+        return Err(NoValue::Ambiguous);
+    }
+    let visible = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
+    Ok(value.trim_matches([' ', '\t']))
 }
 
 fn push_visible(base: &mut String, parts: &[&str]) -> Result<(), NoValue> {

@@ -149,13 +149,18 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Removes up to `limit` records of sessions and subjects that ended; returns how many. Call it every few minutes:
-    /// nothing depends on it, but a store that is never tidied grows.
+    /// Removes up to `limit` records, of sessions and subjects that ended and of signed requests too old to come again;
+    /// returns how many. Call it every few minutes: nothing depends on it, but a store that is never tidied grows.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, limit: u32) -> Result<u64, StoreError> {
-        self.0.store.purge_expired(self.0.now(), limit).await
+        let now = self.0.now();
+        let marks = match self.0.marks.other_store() {
+            Some(store) => store.purge_expired(now, limit).await?,
+            None => 0,
+        };
+        Ok(marks + self.0.store.purge_expired(now, limit).await?)
     }
 }
 

@@ -4,11 +4,12 @@ use core::time::Duration;
 
 use super::records::{Contended, MAX_SWAPS};
 use super::{Service, Sessions};
-use crate::access_token::{AccessToken, AccessTokenError, HostClaims};
+use crate::access_token::{AccessToken, AccessTokenError, HostClaims, RenewableAccess};
 use crate::authorize::Grant;
 use crate::id::SessionId;
 use crate::observer::Event;
 use crate::permission::Denial;
+use crate::proof::Accepted;
 use crate::renew::{Renewal, RenewalRefused, RequestProof};
 use crate::situation::RequestContext;
 use crate::store::StoreError;
@@ -86,19 +87,40 @@ impl Sessions {
         proof: RequestProof,
         request: &RequestContext,
     ) -> Result<RenewedAccess, RenewError> {
-        let service = &*self.0;
-        let now = service.now();
-        let previous = service.access_tokens.verifier().verify_for_renewal(access_token, now)?;
-        let renewal = Renewal::admit(&previous, &proof, &service.policy, now)?;
-        let (session_id, subject) = (previous.session_id(), previous.subject().clone());
-        let grant = service.renew(session_id, &renewal, request).await?;
-        service.report(&Event::Renewed { session_id, subject });
-        Ok(RenewedAccess { access_token: service.mint(&grant, &HostClaims::default()), grant })
+        let previous = self.0.access_tokens.verifier().verify_for_renewal(access_token, self.0.now())?;
+        self.0.renew(&previous, &proof, request).await
+    }
+
+    /// As [`Sessions::renew`], for a request that was signed with the key which the service gave out: what comes of
+    /// [`Sessions::verify_renewal`]. The client goes on with the key that it has.
+    ///
+    /// # Errors
+    /// [`RenewError`].
+    pub async fn renew_signed(
+        &self,
+        accepted: Accepted<RenewableAccess>,
+        request: &RequestContext,
+    ) -> Result<RenewedAccess, RenewError> {
+        let proof = accepted.renewal_proof().ok_or(RenewalRefused::WrongKey)?;
+        self.0.renew(&accepted.access, &proof, request).await
     }
 }
 
 impl Service {
     async fn renew(
+        &self,
+        previous: &RenewableAccess,
+        proof: &RequestProof,
+        request: &RequestContext,
+    ) -> Result<RenewedAccess, RenewError> {
+        let renewal = Renewal::admit(previous, proof, &self.policy, self.now())?;
+        let (session_id, subject) = (previous.session_id(), previous.subject().clone());
+        let grant = self.grant_again(session_id, &renewal, request).await?;
+        self.report(&Event::Renewed { session_id, subject });
+        Ok(RenewedAccess { access_token: self.mint(&grant, &HostClaims::default()), grant })
+    }
+
+    async fn grant_again(
         &self,
         session_id: SessionId,
         renewal: &Renewal<'_>,

@@ -1,179 +1,14 @@
-//! Signed requests, signed here by a second implementation, and then changed in every way.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+//! The profile: what is accepted, and every way to miss it.
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
-use pinlatch::access_token::{AccessTokenKey, AccessTokenVerifier};
-use pinlatch::id::RequestKeyId;
-use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
-use pinlatch::proof::{Accepted, Body, Candidate, ProofError, RequestKey, RequestParts};
-use pinlatch::record::{Inserted, RecordKind};
-use pinlatch::{AccessTokenError, SessionId, Tenant, UnixTime};
-use rand_core::{TryCryptoRng, TryRng};
+use base64ct::{Base64, Encoding};
+use pinlatch::proof::{Candidate, ProofError, RequestKey};
+use pinlatch::{AccessTokenError, SessionId, UnixTime};
 use sha2::{Digest, Sha256, Sha512};
 
-const NOW: u64 = 1_800_000_000;
-const SESSION: SessionId = SessionId::from_bytes([7; 16]);
-const SECRET: &[u8; 32] = b"a signing secret of 32 bytes all";
-const COVERED: &str = r#""@method" "@authority" "@path" "@query" "authorization" "content-digest" "content-type""#;
+use crate::request::*;
 
-/// Bytes that are all alike.
-struct Fixed(u8);
-
-impl TryRng for Fixed {
-    type Error = core::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.fill(self.0);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Fixed {}
-
-fn keys(pepper: u32) -> Keys {
-    let secret: Vec<u8> = (0..32).collect();
-    let pepper = Pepper::new(PepperId(pepper), secret.clone()).unwrap();
-    KeyRing::new(pepper, secret).unwrap().keys(&Tenant::default())
-}
-
-fn access_token(cnf: Option<RequestKeyId>, session: SessionId) -> String {
-    let cnf = cnf.map(|id| format!(r#","cnf":{{"kid":"{id}"}}"#)).unwrap_or_default();
-    let exp = NOW + 600;
-    let claims = format!(
-        r#"{{"iss":"i","aud":"a","client_id":"c","sub":"alice","exp":{exp},"iat":{NOW},"auth_time":{NOW},"jti":"AAAAAAAAAAAAAAAAAAAAAA","sid":"{session}","amr":["pin"]{cnf}}}"#
-    );
-    let header = Base64UrlUnpadded::encode_string(br#"{"typ":"at+jwt","alg":"HS256","kid":"k"}"#);
-    let signed = format!("{header}.{}", Base64UrlUnpadded::encode_string(claims.as_bytes()));
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap().chain_update(&signed).finalize();
-    format!("{signed}.{}", Base64UrlUnpadded::encode_string(&mac.into_bytes()))
-}
-
-fn verifier() -> AccessTokenVerifier {
-    let key = AccessTokenKey::hs256("k", SECRET).unwrap().verifying_key();
-    AccessTokenVerifier::new([key], "i", "a", "c").unwrap()
-}
-
-/// A request, and what is signed of it. Everything is text that a test may change.
-#[derive(Clone)]
-struct Request {
-    method: String,
-    authority: String,
-    path: String,
-    query: Option<String>,
-    headers: Vec<(String, String)>,
-    body: Option<String>,
-    covered: String,
-    parameters: String,
-    key: [u8; 32],
-}
-
-impl Request {
-    fn new() -> Self {
-        let (id, key) = RequestKey::issue(&keys(1), SESSION, &mut Fixed(9));
-        let body = r#"{"to":"bob","amount":5}"#;
-        let digest = format!("sha-256=:{}:", Base64::encode_string(&Sha256::digest(body)));
-        let header = |name: &str, value: String| (name.to_owned(), value);
-        Self {
-            method: "POST".into(),
-            authority: "api.example".into(),
-            path: "/api/transfer".into(),
-            query: Some("dry=1".into()),
-            headers: vec![
-                header("authorization", format!("Bearer {}", access_token(Some(id), SESSION))),
-                header("content-digest", digest),
-                header("content-type", "application/json".into()),
-                header("x-other", "not signed".into()),
-            ],
-            body: Some(body.into()),
-            covered: COVERED.into(),
-            parameters: format!(
-                r#";created={NOW};nonce="qeCQ0Ycn5Gk1r8uJ0kqk1A";keyid="{SESSION}";tag="pinlatch-request/1""#
-            ),
-            key: *key.expose_secret(),
-        }
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-
-    fn covering(self, covered: &str) -> Self {
-        Self { covered: covered.into(), ..self }
-    }
-
-    fn parameter(self, from: &str, to: &str) -> Self {
-        assert!(self.parameters.contains(from), "{from}");
-        let parameters = self.parameters.replace(from, to);
-        Self { parameters, ..self }
-    }
-
-    fn header_mut(&mut self, name: &str) -> &mut String {
-        &mut self.headers.iter_mut().find(|(known, _)| known == name).unwrap().1
-    }
-
-    fn value(&self, component: &str) -> String {
-        let query = self.query.clone().unwrap_or_default();
-        match component {
-            "@method" => self.method.clone(),
-            "@authority" => self.authority.clone(),
-            "@path" => self.path.clone(),
-            "@query" => format!("?{query}"),
-            "@target-uri" => format!("https://{}{}?{query}", self.authority, self.path),
-            name => {
-                self.headers.iter().find(|(known, _)| known == name).map_or(String::new(), |(_, value)| value.clone())
-            }
-        }
-    }
-
-    /// Signed as it is now: the two headers.
-    fn signed(mut self) -> Self {
-        let input = format!("({}){}", self.covered, self.parameters);
-        let names = self.covered.split(' ').map(|name| name.trim_matches('"')).filter(|name| !name.is_empty());
-        let mut base: String = names.map(|name| format!("\"{name}\": {}\n", self.value(name))).collect();
-        base += &format!("\"@signature-params\": {input}");
-        let mac = Hmac::<Sha256>::new_from_slice(&self.key).unwrap().chain_update(&base).finalize().into_bytes();
-        self.headers.push(("signature-input".into(), format!("sig1={input}")));
-        self.headers.push(("signature".into(), format!("sig1=:{}:", Base64::encode_string(&mac))));
-        self
-    }
-
-    /// What the server says, with a store that is a variable: what it has, and what it learns.
-    fn sent_at(&self, now: u64, marks: &mut Vec<[u8; 16]>) -> Result<Accepted, ProofError> {
-        let headers: Vec<(&str, &[u8])> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let parts = RequestParts {
-            method: &self.method,
-            scheme: "https",
-            authority: &self.authority,
-            path: &self.path,
-            query: self.query.as_deref(),
-            headers: &headers,
-            body: if self.body.is_some() { Body::Some } else { Body::None },
-        };
-        let now = UnixTime::from_secs(now);
-        let proof = Candidate::read(&parts, now)?.verify(&verifier(), &keys(1), now)?;
-        let mark = proof.mark();
-        assert!(mark.key.kind == RecordKind::ReplayMark && mark.expires_at > now && mark.body.is_empty());
-        let known = marks.contains(&mark.key.id);
-        marks.push(mark.key.id);
-        let fresh = proof.stored(if known { Inserted::Exists } else { Inserted::Created })?;
-        fresh.with_body(self.body.as_deref().unwrap_or_default().as_bytes())
-    }
-
-    fn sent(&self) -> Result<(), ProofError> {
-        self.sent_at(NOW, &mut Vec::new()).map(drop)
-    }
-}
+/// Enough where there is no body.
+const BARE: &str = r#""@method" "@authority" "@path" "@query" "authorization""#;
 
 #[test]
 fn a_signed_request_is_accepted_once() {
@@ -202,8 +37,7 @@ fn the_target_may_be_covered_as_one() {
 
 #[test]
 fn a_request_without_a_body_needs_no_digest() {
-    let covered = r#""@method" "@authority" "@path" "@query" "authorization""#;
-    let get = Request::new().covering(covered).with(|request| {
+    let get = Request::new().covering(BARE).with(|request| {
         (request.method, request.body, request.query) = ("GET".into(), None, None);
         request.headers.retain(|(name, _)| !name.starts_with("content-"));
     });
@@ -415,4 +249,47 @@ fn the_example_of_the_rfc_is_refused() {
         .into();
     });
     assert_eq!(request.sent(), Err(ProofError::NotForUs));
+}
+
+#[test]
+fn headers_that_mean_something_to_the_host_are_signed() {
+    let with_header = |covered: &str| {
+        let header = ("idempotency-key".to_owned(), "7".to_owned());
+        let request = Request::new().covering(covered).with(|request| request.headers.push(header));
+        request.with(|request| request.also_signed = &["idempotency-key"]).signed()
+    };
+    assert_eq!(with_header(COVERED).sent(), Err(ProofError::NotCovered));
+    let covered = format!(r#"{COVERED} "idempotency-key""#);
+    assert_eq!(with_header(&covered).sent(), Ok(()));
+    let changed = with_header(&covered).with(|request| *request.header_mut("idempotency-key") = "8".into());
+    assert_eq!(changed.sent(), Err(ProofError::BadSignature));
+    let absent = Request::new().with(|request| request.also_signed = &["idempotency-key"]).signed();
+    assert_eq!(absent.sent(), Ok(()), "one that is not there need not be signed");
+}
+
+/// A body of any size, in any pieces.
+#[test]
+fn a_body_may_come_in_pieces() {
+    let request = Request::new().signed();
+    let body = request.body.clone().unwrap();
+    let now = UnixTime::from_secs(NOW);
+    let in_pieces = |request: &Request, pieces: &[&[u8]]| {
+        let proof = request.parts(|parts| Candidate::read(parts, now)?.verify(&verifier(), &keys(1), now)).unwrap();
+        let mut body = first_time(proof, now, &mut Vec::new()).unwrap().in_pieces();
+        for piece in pieces {
+            body.update(piece);
+        }
+        body.finish().map(|accepted| accepted.access.session_id)
+    };
+    let (head, tail) = body.as_bytes().split_at(7);
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    for pieces in [&[body.as_bytes()][..], &[head, tail], &[head, b"", tail], &bytes] {
+        assert_eq!(in_pieces(&request, pieces), Ok(SESSION));
+    }
+    for pieces in [&[][..], &[head], &[tail, head], &[body.as_bytes(), b" "]] {
+        assert_eq!(in_pieces(&request, pieces), Err(ProofError::BadDigest), "{pieces:?}");
+    }
+    let bare = Request::new().covering(BARE).with(|request| request.body = None).signed();
+    assert_eq!(in_pieces(&bare, &[b"", b""]), Ok(SESSION));
+    assert_eq!(in_pieces(&bare, &[b"x"]), Err(ProofError::BadDigest), "nothing was signed");
 }

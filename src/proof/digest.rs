@@ -1,0 +1,94 @@
+//! What a signature says of a body: its digest, in the field `Content-Digest` (RFC 9530).
+
+use base64ct::{Base64, Encoding};
+
+use super::fields::byte_sequences;
+use crate::crypto::{Hasher, sha256};
+
+/// The value of `Content-Digest` for a body: `sha-256=:…:`, 54 characters. Of the bytes on the wire, so after a
+/// content coding.
+#[must_use]
+pub fn content_digest(body: &[u8]) -> String {
+    format!("sha-256=:{}:", Base64::encode_string(&sha256(body)))
+}
+
+/// One digest, of an algorithm that still holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ContentDigest {
+    Sha256([u8; 32]),
+    Sha512([u8; 64]),
+}
+
+impl ContentDigest {
+    /// `None` for several digests, for other algorithms, and for what is not a digest of theirs.
+    pub(super) fn read(field: &str) -> Option<Self> {
+        match byte_sequences(field, 1).ok()?[..] {
+            [("sha-256", text)] => decode(text).map(Self::Sha256),
+            [("sha-512", text)] => decode(text).map(Self::Sha512),
+            _ => None,
+        }
+    }
+
+    pub(super) fn hasher(&self) -> Hasher {
+        match self {
+            Self::Sha256(_) => Hasher::sha256(),
+            Self::Sha512(_) => Hasher::sha512(),
+        }
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Sha256(digest) => digest,
+            Self::Sha512(digest) => digest,
+        }
+    }
+
+    pub(super) fn is_of(&self, body: &[u8]) -> bool {
+        let mut hasher = self.hasher();
+        hasher.update(body);
+        hasher.is(self.as_bytes())
+    }
+}
+
+/// Exactly `N` bytes of base64 with its padding, in its one spelling.
+pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let decoded = Base64::decode(text, &mut bytes).ok()?.len();
+    (decoded == N).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_rfc_9530() {
+        // RFC 9530, appendix D.
+        let body = b"{\"hello\": \"world\"}";
+        assert_eq!(content_digest(body), "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
+        let long = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+        for field in [&content_digest(body), long] {
+            let digest = ContentDigest::read(field).unwrap();
+            assert!(digest.is_of(body) && !digest.is_of(b"") && !digest.is_of(&body[1..]));
+        }
+    }
+
+    #[test]
+    fn there_is_one_digest_that_holds() {
+        let (short, long) = (content_digest(b"x"), format!("sha-512=:{}:", Base64::encode_string(&[7; 64])));
+        for wrong in [
+            "",
+            "sha-256",
+            "sha-256=::",
+            "md5=:AAAAAAAAAAAAAAAAAAAAAA==:",
+            &format!("{short}, {long}"),
+            &short.replace("=:", "="),
+            &short.replace("sha-256", "sha-512"),
+            &long.replace("sha-512", "sha-256"),
+            &format!("{short};q=1"),
+            &format!("{short} "),
+        ] {
+            assert!(ContentDigest::read(wrong).is_none(), "{wrong:?}");
+        }
+    }
+}

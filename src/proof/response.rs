@@ -1,0 +1,104 @@
+//! Signed responses: the server's half.
+//!
+//! A client asks for one with the header `Accept-Signature` (RFC 9421 §5) and a nonce of its own. The signature covers the
+//! response and what was asked, so that nobody can answer one question with the answer to another.
+
+use super::base::{signature_base, signature_input};
+use super::candidate::{Candidate, is_nonce};
+use super::digest::content_digest;
+use super::fields::{Component, SignatureInput, Value, signature_inputs};
+use super::parts::{NoValue, RequestParts, ResponseParts, header};
+use super::{ServerKey, SignatureHeaders};
+use crate::time::UnixTime;
+
+/// The value of the parameter `tag` of a response.
+pub(super) const TAG: &str = "pinlatch-response/1";
+
+/// Headers that a response needs to be believed. Each replaces what the response has of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponseSignature {
+    /// The value of `Content-Digest`.
+    pub content_digest: String,
+    /// `Signature-Input` and `Signature`.
+    pub headers: SignatureHeaders,
+}
+
+impl ServerKey {
+    /// Signs a response, of any status, if its request asks for it. Signed are the status, the body, its `content-type`,
+    /// and what was asked: method, authority, path, query, and those of the headers `authorization`, `content-digest`,
+    /// `signature-input` and `signature` that the request has. Other headers of the response are not.
+    ///
+    /// `None` when the request does not ask in the way that this profile understands, or request and response have
+    /// something that cannot be signed. A client that asked takes that for an answer of somebody else.
+    #[must_use]
+    pub fn sign_response(
+        &self,
+        request: &RequestParts<'_>,
+        response: &ResponseParts<'_>,
+        now: UnixTime,
+    ) -> Option<ResponseSignature> {
+        let field = request.header("accept-signature").ok().filter(|field| field.len() <= Candidate::MAX_LEN)?;
+        let asked = signature_inputs(field, Candidate::MOST_SIGNATURES).ok()?;
+        let mut ours = asked.iter().filter(|asked| asked.has_tag(TAG));
+        let (Some(asked), None) = (ours.next(), ours.next()) else { return None };
+        let nonce = nonce_of(asked)?;
+
+        let content_digest = content_digest(response.body);
+        let components = covered(request, response);
+        let parameters =
+            format!(r#";created={};nonce="{nonce}";keyid="{}";alg="ed25519";tag="{TAG}""#, now.as_secs(), self.id());
+        let input = signature_input(&components, &parameters);
+        let base = signature_base(&components, &input, |component, base| match component {
+            Component { name: "content-digest", parameters: "" } => {
+                base.push_str(&content_digest);
+                Ok(())
+            }
+            component => push_value(component, request, response, base),
+        });
+        let signature = self.sign(&base.ok()?);
+        let headers = SignatureHeaders::new(asked.label, &input, &signature);
+        Some(ResponseSignature { content_digest, headers })
+    }
+}
+
+/// The nonce of a request for a signature, or of a signature.
+pub(super) fn nonce_of<'a>(input: &SignatureInput<'a>) -> Option<&'a str> {
+    input.parameters.iter().find_map(|(name, value)| match value {
+        Value::Text(text) if *name == "nonce" && is_nonce(text) => Some(*text),
+        _ => None,
+    })
+}
+
+/// What a signature of a response must cover: what client and server both know of it.
+pub(super) fn covered(request: &RequestParts<'_>, response: &ResponseParts<'_>) -> Vec<Component<'static>> {
+    let mut components = vec![Component::of("@status"), Component::of("content-digest")];
+    if header(response.headers, "content-type") != Err(NoValue::Absent) {
+        components.push(Component::of("content-type"));
+    }
+    components.extend(["@method", "@authority", "@path", "@query"].map(Component::of_request));
+    let headers = ["authorization", "content-digest", "signature-input", "signature"].into_iter();
+    components.extend(headers.filter(|name| request.has_header(name)).map(Component::of_request));
+    components
+}
+
+/// Appends the value of a component of a response, or of the request it answers.
+pub(super) fn push_value(
+    component: &Component<'_>,
+    request: &RequestParts<'_>,
+    response: &ResponseParts<'_>,
+    base: &mut String,
+) -> Result<(), NoValue> {
+    match (component.name, component.parameters) {
+        (name, ";req") => request.push_value(name, base),
+        ("@status", "") if (100..=999).contains(&response.status) => {
+            base.push_str(&response.status.to_string());
+            Ok(())
+        }
+        (name, "") if !name.starts_with('@') => {
+            base.push_str(header(response.headers, name)?);
+            Ok(())
+        }
+        _ => Err(NoValue::Absent),
+    }
+}
