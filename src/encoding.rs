@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::Simd;
-use base64::engine::general_purpose::NO_PAD;
+use base64::engine::general_purpose::{NO_PAD, PAD};
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::time::UnixTime;
@@ -49,6 +49,20 @@ pub(crate) fn decode_public_array<const N: usize>(text: &str) -> Result<[u8; N],
         return Err(Malformed);
     }
     match PUBLIC.decode_slice(text, &mut bytes) {
+        Ok(decoded) if decoded == N => Ok(bytes),
+        _ => Err(Malformed),
+    }
+}
+
+static PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
+
+/// As [`decode_public_array`], of base64 with its padding (RFC 4648 §4).
+pub(crate) fn decode_public_padded<const N: usize>(text: &str) -> Result<[u8; N], Malformed> {
+    let mut bytes = [0; N];
+    if text.len() != N.div_ceil(3) * 4 {
+        return Err(Malformed);
+    }
+    match PADDED.decode_slice(text, &mut bytes) {
         Ok(decoded) if decoded == N => Ok(bytes),
         _ => Err(Malformed),
     }

@@ -10,7 +10,6 @@ mod records;
 mod renewal;
 mod requests;
 mod rotation;
-mod seen;
 mod unlock;
 mod unlock_error;
 

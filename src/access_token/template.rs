@@ -87,8 +87,8 @@ impl Template {
         names.into_iter().all(|(Text(claimed), expected)| claimed == expected) && tenant == claimed(&self.tenant)
     }
 
-    /// The claims as `write` writes them, if there is nothing that needs a parser: no escapes, no key, and none of the
-    /// host's own. A parser would take longer than all the rest but the MAC.
+    /// The claims as `write` writes them, if there is nothing that needs a parser: no escapes, and none of the host's
+    /// own. A parser would take longer than all the rest but the MAC.
     fn recognize<'a>(&self, json: &'a str) -> Option<Claims<'a>> {
         let (sub, rest) = json.strip_prefix(&self.beginning)?.split_once('"')?;
         let (exp, rest) = leading_secs(rest.strip_prefix(r#","exp":"#)?)?;
@@ -96,7 +96,11 @@ impl Template {
         let (auth_time, rest) = leading_secs(rest.strip_prefix(r#","auth_time":"#)?)?;
         let (jti, rest) = rest.strip_prefix(r#","jti":""#)?.split_once('"')?;
         let (sid, rest) = rest.strip_prefix(r#","sid":""#)?.split_once('"')?;
-        let amr = rest.strip_prefix(r#","amr":"#)?.strip_suffix('}')?;
+        let rest = rest.strip_prefix(r#","amr":"#)?.strip_suffix('}')?;
+        let (amr, cnf) = match rest.split_once(r#","cnf":{"kid":""#) {
+            Some((amr, cnf)) => (amr, Some(cnf.strip_suffix(r#""}"#)?.parse().ok()?)),
+            None => (rest, None),
+        };
         let plain = !sub.contains('\\');
         plain.then_some(Claims {
             sub: sub.into(),
@@ -106,7 +110,7 @@ impl Template {
             jti: jti.parse().ok()?,
             sid: sid.parse().ok()?,
             amr: LockKind::from_amr(amr)?,
-            cnf: None,
+            cnf,
             host: HostClaims::default(),
         })
     }

@@ -11,7 +11,11 @@ pub(super) fn signature_base<E>(
 ) -> Result<String, E> {
     let mut base = String::with_capacity(1024);
     for component in components {
-        base.extend(["\"", component.name, "\"", component.parameters, ": "]);
+        base.push('"');
+        base.push_str(component.name);
+        base.push('"');
+        base.push_str(component.parameters);
+        base.push_str(": ");
         push_value(component, &mut base)?;
         base.push('\n');
     }
@@ -34,7 +38,7 @@ pub(super) fn signature_input(components: &[Component<'_>], parameters: &str) ->
 mod tests {
     use base64ct::{Base64, Encoding};
 
-    use super::super::fields::{byte_sequences, signature_inputs};
+    use super::super::fields;
     use super::super::parts::{Body, NoValue, RequestParts};
     use super::*;
     use crate::crypto::{MacKey, PublicKey};
@@ -64,13 +68,13 @@ mod tests {
     };
 
     fn base(field: &str, parts: &RequestParts<'_>) -> Result<String, NoValue> {
-        let input = &signature_inputs(field, 1).unwrap()[0];
+        let input = &fields::the_one(field, |_| true).unwrap();
         assert_eq!(signature_input(&input.components, &input.text[input.text.rfind(')').unwrap() + 1..]), input.text);
         signature_base(&input.components, input.text, |component, base| parts.push_component(component, base))
     }
 
     fn signature(field: &str) -> Vec<u8> {
-        Base64::decode_vec(byte_sequences(field, 1).unwrap()[0].1).unwrap()
+        Base64::decode_vec(fields::digest(field).unwrap().1).unwrap()
     }
 
     #[test]

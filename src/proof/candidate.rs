@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::ProofError;
 use super::base::signature_base;
 use super::digest::{ContentDigest, decode};
-use super::fields::{Component, SignatureInput, Value, byte_sequences, signature_inputs};
+use super::fields::{self, Component, NotOne, SignatureInput, Value};
 use super::message::Envelope;
 use super::parts::{Body, NoValue, RequestParts};
 use crate::id::SessionId;
@@ -41,14 +41,13 @@ struct Parameters {
 
 impl<'a> Candidate<'a> {
     /// The most bytes of the two signature headers together.
-    pub const MAX_LEN: usize = 4096;
+    pub const MAX_LEN: usize = fields::MAX_LEN;
     /// The value of the parameter `tag`.
     pub const TAG: &'static str = "pinlatch-request/1";
     /// How old a signature may be: 60 seconds.
     pub const MAX_AGE: Duration = Duration::from_secs(60);
     /// How far in the future it may be made, because two clocks differ: 30 seconds.
     pub const MAX_SKEW: Duration = Duration::from_secs(30);
-    pub(super) const MOST_SIGNATURES: usize = 8;
 
     /// Reads the signature of a request and holds it against the profile.
     ///
@@ -57,26 +56,31 @@ impl<'a> Candidate<'a> {
     pub fn read(parts: &RequestParts<'a>, now: UnixTime) -> Result<Self, ProofError> {
         let (input, signature) = signature_of(parts)?;
         let parameters = Parameters::read(&input)?;
-        check_coverage(&input, parts)?;
+        let covers_digest = check_coverage(&input, parts)?;
         check_window(parameters.created, now)?;
         if parameters.expires.is_some_and(|expires| expires <= now) {
             return Err(ProofError::Stale);
         }
-        let base =
-            signature_base(&input.components, input.text, |component, base| parts.push_component(component, base));
-        let content = if input.covers(Component::of("content-digest")) {
-            let field = parts.header("content-digest").map_err(refusal)?;
-            Some(ContentDigest::read(field).ok_or(ProofError::BadDigest)?)
-        } else {
-            None
-        };
+        let authorization = parts.header("authorization").map_err(refusal)?;
+        let digest = covers_digest.then(|| parts.header("content-digest")).transpose().map_err(refusal)?;
+        let base = signature_base(&input.components, input.text, |component, base| match (*component, digest) {
+            (Component { name: "authorization", parameters: "" }, _) => {
+                base.push_str(authorization);
+                Ok(())
+            }
+            (Component { name: "content-digest", parameters: "" }, Some(digest)) => {
+                base.push_str(digest);
+                Ok(())
+            }
+            (component, _) => parts.push_component(&component, base),
+        });
         Ok(Self {
             session_id: Some(parameters.session_id),
-            access_token: bearer(parts.header("authorization").map_err(refusal)?).ok_or(ProofError::NoAccessToken)?,
+            access_token: bearer(authorization).ok_or(ProofError::NoAccessToken)?,
             signed: Signed::Base(base.map_err(refusal)?),
             signature,
             created: parameters.created,
-            content,
+            content: digest.map(|digest| ContentDigest::read(digest).ok_or(ProofError::BadDigest)).transpose()?,
         })
     }
 
@@ -119,12 +123,12 @@ fn signature_of<'a>(parts: &RequestParts<'a>) -> Result<(SignatureInput<'a>, [u8
     if inputs.len() + signatures.len() > Candidate::MAX_LEN {
         return Err(ProofError::Malformed);
     }
-    let inputs = signature_inputs(inputs, Candidate::MOST_SIGNATURES).map_err(|_| ProofError::Malformed)?;
-    let signatures = byte_sequences(signatures, Candidate::MOST_SIGNATURES).map_err(|_| ProofError::Malformed)?;
-    let mut ours = inputs.into_iter().filter(|input| input.has_tag(Candidate::TAG));
-    let (Some(input), None) = (ours.next(), ours.next()) else { return Err(ProofError::NotForUs) };
-    let signature = signatures.iter().find(|(label, _)| *label == input.label).ok_or(ProofError::Malformed)?;
-    Ok((input, decode(signature.1).ok_or(ProofError::Malformed)?))
+    let input = fields::signature_input(inputs, Candidate::TAG).map_err(|why| match why {
+        NotOne::Malformed => ProofError::Malformed,
+        NotOne::NotForUs => ProofError::NotForUs,
+    })?;
+    let signature = fields::signature(signatures, input.label).map_err(|_| ProofError::Malformed)?;
+    Ok((input, decode(signature).ok_or(ProofError::Malformed)?))
 }
 
 impl Parameters {
@@ -157,18 +161,19 @@ pub(super) fn is_nonce(text: &str) -> bool {
     (16..=64).contains(&text.len()) && text.bytes().all(valid)
 }
 
-/// What is not signed can be changed, so the verifier says what must be.
-fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<(), ProofError> {
+/// What is not signed can be changed, so the verifier says what must be. Says whether that includes a digest.
+fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<bool, ProofError> {
     let covered = |name: &str| input.covers(Component::of(name));
     let if_there = |name: &str| covered(name) || !parts.has_header(name);
     let target = covered("@target-uri") || covered("@path") && covered("@query");
+    let digest = covered("content-digest");
     let body = match parts.body {
         Body::None => true,
-        Body::Some => covered("content-digest") && if_there("content-type"),
+        Body::Some => digest && if_there("content-type"),
     };
     let more = parts.also_signed.iter().all(|name| if_there(name));
     let all = covered("@method") && covered("@authority") && covered("authorization") && target && body && more;
-    if all && !input.has_component_twice() { Ok(()) } else { Err(ProofError::NotCovered) }
+    if all && !input.has_component_twice() { Ok(digest) } else { Err(ProofError::NotCovered) }
 }
 
 /// The token of `Authorization: Bearer …`.

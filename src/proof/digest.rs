@@ -2,8 +2,9 @@
 
 use base64ct::{Base64, Encoding};
 
-use super::fields::byte_sequences;
+use super::fields;
 use crate::crypto::{Hasher, sha256};
+use crate::encoding::decode_public_padded;
 
 /// The value of `Content-Digest` for a body: `sha-256=:…:`, 54 characters. Of the bytes on the wire, so after a
 /// content coding.
@@ -22,9 +23,9 @@ pub(super) enum ContentDigest {
 impl ContentDigest {
     /// `None` for several digests, for other algorithms, and for what is not a digest of theirs.
     pub(super) fn read(field: &str) -> Option<Self> {
-        match byte_sequences(field, 1).ok()?[..] {
-            [("sha-256", text)] => decode(text).map(Self::Sha256),
-            [("sha-512", text)] => decode(text).map(Self::Sha512),
+        match fields::digest(field).ok()? {
+            ("sha-256", text) => decode(text).map(Self::Sha256),
+            ("sha-512", text) => decode(text).map(Self::Sha512),
             _ => None,
         }
     }
@@ -50,11 +51,9 @@ impl ContentDigest {
     }
 }
 
-/// Exactly `N` bytes of base64 with its padding, in its one spelling.
+/// Exactly `N` bytes of base64 with its padding, in its one spelling. They are presented, so they are no secret.
 pub(super) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let decoded = Base64::decode(text, &mut bytes).ok()?.len();
-    (decoded == N).then_some(bytes)
+    decode_public_padded(text).ok()
 }
 
 #[cfg(test)]

@@ -97,7 +97,9 @@ pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<
     if lines.next().is_some() {
         return Err(NoValue::Ambiguous);
     }
-    let visible = value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    // Without stopping at the first one, it is done in whole vectors of bytes.
+    let strange = |byte: &u8| u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') & u8::from(*byte != b'\t');
+    let visible = value.iter().fold(0, |any, byte| any | strange(byte)) == 0;
     let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
     Ok(value.trim_matches([' ', '\t']))
 }

@@ -4,9 +4,9 @@
 //! response and what was asked, so that nobody can answer one question with the answer to another.
 
 use super::base::{signature_base, signature_input};
-use super::candidate::{Candidate, is_nonce};
+use super::candidate::is_nonce;
 use super::digest::content_digest;
-use super::fields::{Component, SignatureInput, Value, signature_inputs};
+use super::fields::{self, Component, SignatureInput, Value};
 use super::parts::{NoValue, RequestParts, ResponseParts, header};
 use super::{ServerKey, SignatureHeaders};
 use crate::time::UnixTime;
@@ -38,11 +38,8 @@ impl ServerKey {
         response: &ResponseParts<'_>,
         now: UnixTime,
     ) -> Option<ResponseSignature> {
-        let field = request.header("accept-signature").ok().filter(|field| field.len() <= Candidate::MAX_LEN)?;
-        let asked = signature_inputs(field, Candidate::MOST_SIGNATURES).ok()?;
-        let mut ours = asked.iter().filter(|asked| asked.has_tag(TAG));
-        let (Some(asked), None) = (ours.next(), ours.next()) else { return None };
-        let nonce = nonce_of(asked)?;
+        let asked = fields::signature_input(request.header("accept-signature").ok()?, TAG).ok()?;
+        let nonce = nonce_of(&asked)?;
 
         let content_digest = content_digest(response.body);
         let components = covered(request, response);

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 use super::base::signature_base;
 use super::candidate::instant;
 use super::digest::{ContentDigest, decode};
-use super::fields::{SignatureInput, Value, byte_sequences, signature_inputs};
+use super::fields::{self, SignatureInput, Value};
 use super::parts::{RequestParts, ResponseParts, header};
 use super::response::{TAG, covered, nonce_of, push_value};
 use super::sign::nonce;
@@ -117,13 +117,9 @@ impl ServerCheck {
         if inputs.len() + signatures.len() > Candidate::MAX_LEN {
             return Err(UnknownServer::NotSigned);
         }
-        let most = Candidate::MOST_SIGNATURES;
-        let inputs = signature_inputs(inputs, most).map_err(|_| UnknownServer::NotSigned)?;
-        let signatures = byte_sequences(signatures, most).map_err(|_| UnknownServer::NotSigned)?;
-        let mut ours = inputs.iter().filter(|input| input.has_tag(TAG));
-        let (Some(input), None) = (ours.next(), ours.next()) else { return Err(UnknownServer::NotSigned) };
-        let signature = signatures.iter().find(|(label, _)| *label == input.label);
-        let signature = signature.and_then(|(_, text)| decode(text)).ok_or(UnknownServer::NotSigned)?;
+        let input = &fields::signature_input(inputs, TAG).map_err(|_| UnknownServer::NotSigned)?;
+        let signature = fields::signature(signatures, input.label).ok();
+        let signature = signature.and_then(decode).ok_or(UnknownServer::NotSigned)?;
 
         let (key_id, signed_at) = parameters(input).ok_or(UnknownServer::NotSigned)?;
         let key = pinned.iter().find(|key| key.id() == key_id).ok_or(UnknownServer::UnknownKey)?;

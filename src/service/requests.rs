@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
-use super::seen::{NotNew, Seen};
 use super::{Service, Sessions, os_rng};
 use crate::access_token::{AccessToken, HostClaims, HostClaimsError, RenewableAccess};
 use crate::authorize::Grant;
 use crate::observer::Event;
-use crate::proof::{Accepted, Candidate, Fresh, MessageParts, Proof, ProofError, RequestKey, RequestParts};
+use crate::proof::{
+    Accepted, Candidate, Fresh, MessageParts, NotRemembered, Proof, ProofError, RequestKey, RequestParts, SeenRequests,
+};
 use crate::record::Inserted;
 use crate::store::{SessionStore, StoreError};
 use crate::time::UnixTime;
@@ -79,7 +80,7 @@ impl RequestError {
 
 /// What was accepted lately.
 pub(super) struct Marks {
-    seen: Seen,
+    seen: SeenRequests,
     store: MarkStore,
     started_at: UnixTime,
 }
@@ -94,7 +95,7 @@ pub(super) enum MarkStore {
 
 impl Marks {
     pub(super) fn new(store: MarkStore, capacity: usize, most_per_session: u16, started_at: UnixTime) -> Self {
-        Self { seen: Seen::new(capacity, most_per_session), store, started_at }
+        Self { seen: SeenRequests::new(capacity, most_per_session), store, started_at }
     }
 
     /// The store beside that of the sessions, if there is one.
@@ -182,7 +183,7 @@ impl Sessions {
 
 impl Service {
     async fn first_time<A>(&self, proof: Proof<A>, now: UnixTime) -> Result<Fresh<A>, RequestError> {
-        let (marks, session_id, mark) = (&self.marks, proof.session_id(), proof.mark());
+        let marks = &self.marks;
         let store = match &marks.store {
             MarkStore::OfSessions => Some(&*self.store),
             MarkStore::Other(store) => Some(&**store),
@@ -191,15 +192,16 @@ impl Service {
         if let (None, Some(retry_after)) = (store, marks.blind_for(&proof, now)) {
             return Err(RequestError::JustStarted { retry_after });
         }
-        let inserted = match (marks.seen.add(mark.key.id, session_id, proof.created(), now), store) {
-            (Err(NotNew::Full), _) => return Err(RequestError::Overloaded { retry_after: Seen::MAKES_ROOM_AFTER }),
-            (Err(NotNew::Gone), _) => return Err(ProofError::Stale.into()),
-            (Err(NotNew::Seen), _) => Inserted::Exists,
-            (Ok(()), None) => Inserted::Created,
-            (Ok(()), Some(store)) => store.insert_new(&mark).await?,
-        };
+        let mut inserted = marks.seen.insert_new(&proof, now).map_err(|why| match why {
+            NotRemembered::Full => RequestError::Overloaded { retry_after: Duration::from_secs(30) },
+            NotRemembered::Forgotten => ProofError::Stale.into(),
+        })?;
+        // Here for the first time: perhaps it came to another process.
+        if let (Inserted::Created, Some(store)) = (inserted, store) {
+            inserted = store.insert_new(&proof.mark()).await?;
+        }
         if inserted == Inserted::Exists {
-            self.report(&Event::Replayed { session_id });
+            self.report(&Event::Replayed { session_id: proof.session_id() });
         }
         Ok(proof.stored(inserted)?)
     }

@@ -111,10 +111,13 @@ fn claims_of_the_host_cannot_say_what_is_not_its_to_say() {
     for claims in [
         serde_json::json!(["scope"]),
         serde_json::json!("scope"),
-        serde_json::json!(null),
+        serde_json::json!(false),
         serde_json::json!({"a\"b": 1}),
     ] {
         assert!(matches!(HostClaims::new(&claims), Err(HostClaimsError::Names(_))), "{claims}");
+    }
+    for none in [HostClaims::new(&()), HostClaims::new(&None::<Rights>), HostClaims::new(&serde_json::json!({}))] {
+        assert_eq!(none.unwrap(), HostClaims::default());
     }
     let many =
         |count: usize| (0..count).map(|number| (format!("x{number}"), 0)).collect::<std::collections::BTreeMap<_, _>>();

@@ -12,6 +12,7 @@ mod guesses;
 mod lineage;
 mod outages;
 mod renewal;
+mod requests;
 mod rotation_of_secrets;
 mod secrecy;
 mod sessions;

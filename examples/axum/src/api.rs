@@ -1,36 +1,53 @@
 //! The calls. Each is a thin layer over one call of [`Sessions`].
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use pinlatch::{DeviceLabel, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
+use pinlatch::proof::ServerKey;
+use pinlatch::{DeviceLabel, LiveAccessError, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::problem::Problem;
+use crate::signed::{Origins, Received, Signed};
 use crate::users;
 
-pub(crate) fn routes(sessions: Sessions) -> Router {
+/// What every handler may need.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) sessions: Sessions,
+    pub(crate) origins: Origins,
+    pub(crate) server_key: Arc<ServerKey>,
+}
+
+/// The most bytes of a request's body.
+pub(crate) const MAX_BODY: usize = 16 * 1024;
+
+pub(crate) fn routes(app: App) -> Router {
     Router::new()
         .route("/login", post(login))
         .route("/authorize", post(authorize))
         .route("/pin", post(change_pin))
+        .route("/renew", post(renew))
         .route("/api/me", get(me))
+        .route("/api/transfer", post(transfer))
         .route("/sessions", get(list))
         .route("/sessions/{id}", delete(revoke))
         .route("/logout", post(logout))
         .route("/logout-all", post(logout_all))
         .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/http-message-signatures-directory", get(server_keys))
         .fallback(async || Problem::new("not_found"))
-        .layer(DefaultBodyLimit::max(16 * 1024))
-        .with_state(sessions)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(app)
 }
 
 /// A JSON body, or a problem that says no more than that it was not one.
@@ -114,12 +131,16 @@ async fn authorize(
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     Body(body): Body<Authorize>,
 ) -> Result<Response, Problem> {
+    let issuer = sessions.clone();
     let unlock = async move { sessions.unlock(&body.wrapped_token, &body.pin.0, &context(client)).await };
     let opened = to_the_end(unlock).await??;
+    // One token for all routes, and the key to sign with where they ask for it.
+    let bound = issuer.mint_bound(&opened.grant, &()).map_err(|_| Problem::new("unavailable"))?;
     let body = json!({
-        "access_token": opened.access_token.as_str(),
+        "access_token": bound.access_token.as_str(),
         "token_type": "Bearer",
-        "expires_in": opened.access_token.expires_in().as_secs(),
+        "expires_in": bound.access_token.expires_in().as_secs(),
+        "request_key": *bound.request_key.to_text(),
         "wrapped_token": opened.wrapped_token.as_str(),
         "failed_attempts": opened.failed_attempts,
     });
@@ -144,21 +165,29 @@ async fn change_pin(
     Ok(answer(StatusCode::OK, json!({"wrapped_token": wrapped_token.as_str()})))
 }
 
-/// Evidence of a valid `Authorization: Bearer` whose session is live. An API that may believe a revoked session for
-/// some minutes uses `Sessions::verify`, which asks no store.
+/// Evidence of a valid `Authorization: Bearer` whose session is live, for routes that ask for no signature. An API that
+/// may believe a revoked session for some minutes leaves `check_live` away, and asks no store.
 struct Bearer(VerifiedAccess);
 
-impl FromRequestParts<Sessions> for Bearer {
+impl FromRequestParts<App> for Bearer {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, sessions: &Sessions) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        // A signature that does not hold makes no bearer of its client. These routes look at no body.
+        let received = Received::without_body(parts);
+        if received.is_signed() {
+            return Ok(Self(received.accept(app, axum::body::Body::empty()).await?.0.access));
+        }
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
         let token = token.ok_or_else(|| Problem::new("invalid_token"))?;
-        Ok(Self(sessions.verify_live(token).await?))
+        // `verify_live` refuses bound tokens; here they are as good as a bearer's.
+        let access = app.sessions.verify_bound(token).map_err(LiveAccessError::from)?.without_proof();
+        app.sessions.check_live(&access).await?;
+        Ok(Self(access))
     }
 }
 
@@ -205,6 +234,46 @@ async fn logout(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Res
 async fn logout_all(State(sessions): State<Sessions>, Bearer(access): Bearer) -> Result<StatusCode, Problem> {
     sessions.revoke_all(&access.subject).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    to: String,
+    amount: u64,
+}
+
+/// Money moves for a signed request only, and once for each.
+async fn transfer(Signed { body: Transfer { to, amount } }: Signed<Transfer>) -> Result<Response, Problem> {
+    if to.is_empty() || to.len() > 100 || amount == 0 {
+        return Err(Problem::new("bad_request"));
+    }
+    let id = getrandom::u64().map_err(|_| Problem::new("unavailable"))?;
+    Ok(answer(StatusCode::OK, json!({"id": format!("{id:016x}"), "to": to, "amount": amount})))
+}
+
+/// Another access token without a PIN, if `RENEW` allows it, for the key that the device has.
+async fn renew(
+    State(app): State<App>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let accepted = Received::without_body(&parts).accept_renewal(&app, body).await?;
+    let renewed = app.sessions.renew_signed(accepted, &context(client)).await?;
+    let body = json!({
+        "access_token": renewed.access_token.as_str(),
+        "token_type": "Bearer",
+        "expires_in": renewed.access_token.expires_in().as_secs(),
+    });
+    Ok(answer(StatusCode::OK, body))
+}
+
+/// The key that signs answers. A client has it built in; here it is for those who build one.
+async fn server_keys(State(app): State<App>) -> impl IntoResponse {
+    const DIRECTORY: &str = "application/http-message-signatures-directory+json";
+    let headers = [(CONTENT_TYPE, DIRECTORY), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, format!("{{\"keys\":[{}]}}", app.server_key.public_key().to_jwk()))
 }
 
 /// The public keys, for services that verify access tokens by themselves.

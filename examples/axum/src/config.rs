@@ -1,15 +1,19 @@
-//! What the environment says: `ADDR`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `ALG`.
+//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::clock::WeeklyHours;
+use pinlatch::proof::ServerKey;
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
+
+use crate::api::App;
+use crate::signed::Origins;
 
 /// The settings of the server.
 pub(crate) struct Config {
@@ -19,6 +23,8 @@ pub(crate) struct Config {
     hours: Option<WeeklyHours>,
     algorithm: Algorithm,
     ttl: Duration,
+    renewal_limit: Duration,
+    origins: Option<Origins>,
 }
 
 const STORES: &str = "sqlite://PATH, postgres://…, redis://… or memory:";
@@ -71,16 +77,29 @@ impl Config {
                 "HS256" => Some(Algorithm::Hs256),
                 _ => None,
             })?,
+            renewal_limit: variable("RENEW", "0", "0 to 86400 seconds", |text| {
+                text.parse().ok().map(Duration::from_secs)
+            })?,
+            origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
+                if text.is_empty() { Some(None) } else { Origins::parse(text).map(Some) }
+            })?,
             ttl: variable("TTL", "900", "10 to 3600 seconds", |text| text.parse().ok().map(Duration::from_secs))?,
         })
     }
 
-    /// The service. A host does this with its own configuration, and keeps its secrets in a vault.
-    pub(crate) async fn sessions(&self) -> Result<Sessions, Box<dyn std::error::Error>> {
+    /// The service, once it is known where it listens. A host does this with its own configuration, and keeps its
+    /// secrets in a vault.
+    pub(crate) async fn app(&self, listening_on: SocketAddr) -> Result<App, Box<dyn std::error::Error>> {
         let secrets = match self.secrets_file() {
             Some(path) => Secrets::read_or_create(&path)?,
             None => Secrets::random()?,
         };
+        let server_key = Arc::new(ServerKey::ed25519("demo-server-1", secrets.part(4))?);
+        let origins = self.origins.clone().unwrap_or_else(|| Origins::of(listening_on));
+        Ok(App { sessions: self.sessions(&secrets).await?, origins, server_key })
+    }
+
+    async fn sessions(&self, secrets: &Secrets) -> Result<Sessions, Box<dyn std::error::Error>> {
         let store: Arc<dyn SessionStore> = match &self.store {
             StoreUrl::Memory => Arc::new(MemoryStore::default()),
             StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
@@ -98,7 +117,7 @@ impl Config {
             "https://pinlatch.example/api",
             "pinlatch-demo",
         )?;
-        let policy = Policy::builder().access_token_lifetime(self.ttl).build()?;
+        let policy = Policy::builder().access_token_lifetime(self.ttl).renewal_limit(self.renewal_limit).build()?;
         let builder = Sessions::builder(key_ring, store, access_tokens).policy(policy);
         let builder = match &self.hours {
             Some(hours) => builder.clock(Arc::new(hours.clone())),
@@ -137,15 +156,17 @@ impl StoreUrl {
     }
 }
 
-/// The pepper, the index key and the two signing keys of the demo, 32 bytes each.
+/// The pepper, the index key and the three signing keys of the demo, 32 bytes each.
 ///
 /// They lie in a file, so that sessions survive a restart and several instances know each other's. In production they
 /// do not lie beside the database: whoever copies the one must not get the other.
-struct Secrets([u8; 128]);
+struct Secrets([u8; Self::LEN]);
 
 impl Secrets {
+    const LEN: usize = 5 * 32;
+
     fn random() -> Result<Self, std::io::Error> {
-        let mut bytes = [0; 128];
+        let mut bytes = [0; Self::LEN];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
@@ -160,8 +181,11 @@ impl Secrets {
             Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.error),
             _ => {}
         }
-        let mut bytes = [0; 128];
-        std::fs::File::open(path)?.read_exact(&mut bytes)?;
+        let bytes = std::fs::read(path)?.try_into().map_err(|_| {
+            let problem =
+                format!("{} does not have {} bytes, as the secrets of this demo have", path.display(), Self::LEN);
+            std::io::Error::new(std::io::ErrorKind::InvalidData, problem)
+        })?;
         Ok(Self(bytes))
     }
 

@@ -6,6 +6,7 @@ mod api;
 mod config;
 mod page;
 mod problem;
+mod signed;
 mod users;
 
 use std::net::SocketAddr;
@@ -13,10 +14,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use pinlatch::Sessions;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::signed::sign_answers;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,13 +41,14 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::from_env()?;
-    let sessions = config.sessions().await?;
     let listener = TcpListener::bind(config.addr).await?;
+    let app = config.app(listener.local_addr()?).await?;
     announce(listener.local_addr()?);
-    tokio::spawn(tidy_up(sessions.clone()));
-    let app = Router::new().merge(api::routes(sessions)).merge(page::routes());
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).with_graceful_shutdown(stop()).await?;
+    tokio::spawn(tidy_up(app.sessions.clone()));
+    let router = Router::new().merge(api::routes(app.clone())).merge(page::routes());
+    let router = router.layer(from_fn_with_state(app, sign_answers));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop()).await?;
     Ok(())
 }
 
@@ -78,11 +82,19 @@ async fn stop() {
 
 /// Removes what ended. Nothing depends on it.
 async fn tidy_up(sessions: Sessions) {
-    let mut every_ten_minutes = tokio::time::interval(Duration::from_secs(600));
+    const AT_ONCE: u32 = 10_000;
+    let mut every_two_minutes = tokio::time::interval(Duration::from_secs(120));
     loop {
-        every_ten_minutes.tick().await;
-        if let Err(error) = sessions.purge(10_000).await {
-            tracing::warn!("purging: {}", with_causes(&error));
+        every_two_minutes.tick().await;
+        loop {
+            match sessions.purge(AT_ONCE).await {
+                Ok(purged) if purged >= u64::from(AT_ONCE) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!("purging: {}", with_causes(&error));
+                    break;
+                }
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pinlatch::permission::Denial;
 use pinlatch::pin::WeakPin;
+use pinlatch::proof::ProofError;
 use pinlatch::store::StoreError;
-use pinlatch::{ChangePinError, LiveAccessError, LoginError, UnlockError};
+use pinlatch::{ChangePinError, LiveAccessError, LoginError, RenewError, RequestError, UnlockError};
 use serde_json::{Map, Value, json};
 
 /// What went wrong, for the client.
@@ -52,13 +53,16 @@ impl Problem {
             "busy" => (StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once; try again."),
             "denied" => (StatusCode::FORBIDDEN, "Not from here."),
             "invalid_credentials" => (StatusCode::UNAUTHORIZED, "Wrong username or password."),
+            "invalid_proof" => (StatusCode::UNAUTHORIZED, "The signature of the request is not valid."),
             "invalid_token" => (StatusCode::UNAUTHORIZED, "The access token is not valid."),
             "invalid_wrapped_token" => (StatusCode::BAD_REQUEST, "The wrapped token is not valid; log in."),
             "log_in_again" => (StatusCode::UNAUTHORIZED, "From here a PIN is not enough; log in."),
             "locked_out" => (StatusCode::UNAUTHORIZED, "Too many wrong PINs; log in."),
             "not_found" => (StatusCode::NOT_FOUND, "There is nothing here."),
             "outside_hours" => (StatusCode::FORBIDDEN, "Outside the hours of use."),
-            "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "There is no room for more sessions; try again."),
+            "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "There is no room for more; try again."),
+            "pin_required" => (StatusCode::UNAUTHORIZED, "The session must be unlocked with its PIN."),
+            "replayed" => (StatusCode::CONFLICT, "The request came before; sign it again."),
             "session_ended" => (StatusCode::UNAUTHORIZED, "The session has ended; log in."),
             "superseded" => (StatusCode::CONFLICT, "A newer wrapped token was handed out; use that one."),
             "throttled" => (StatusCode::TOO_MANY_REQUESTS, "Too many wrong PINs; wait."),
@@ -148,6 +152,38 @@ impl From<LiveAccessError> for Problem {
             log(source);
         }
         Self::new(error.code()).after(error.retry_after())
+    }
+}
+
+impl From<ProofError> for Problem {
+    fn from(error: ProofError) -> Self {
+        tracing::info!(%error, "signed request");
+        Self::new(error.code())
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        match &error {
+            RequestError::Proof(proof) => return (*proof).into(),
+            RequestError::Store(source) => log(source),
+            _ => {}
+        }
+        Self::new(error.code()).after(error.retry_after())
+    }
+}
+
+impl From<RenewError> for Problem {
+    fn from(error: RenewError) -> Self {
+        let problem = Self::new(error.code()).after(error.retry_after());
+        match error {
+            RenewError::Denied(denial) => problem.because(denial),
+            RenewError::Store(source) => {
+                log(&source);
+                problem
+            }
+            _ => problem,
+        }
     }
 }
 

@@ -10,3 +10,4 @@ mod keys;
 mod page;
 mod race;
 mod server;
+mod signed;

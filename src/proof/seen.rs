@@ -1,20 +1,22 @@
-//! The signed requests that this process has seen, for as long as a copy could be accepted.
+//! The signed requests that a process has accepted, for as long as a copy could be accepted, too.
 
 use core::hash::{BuildHasherDefault, Hasher};
-use core::time::Duration;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use crate::id::SessionId;
-use crate::proof::Candidate;
+use super::{Candidate, Proof};
+use crate::record::Inserted;
 use crate::time::UnixTime;
 
-/// Marks of accepted requests, a part of them behind each lock. A session's are in one part, so that they can be counted.
+/// The marks of accepted requests, in memory: about 40 bytes each, for two minutes. [`crate::Sessions`] has one; this is
+/// for who works without it.
 ///
 /// They lie in buckets by the time at which they were signed. A bucket goes as a whole when nothing in it could be
 /// accepted any more, and it never comes back: a clock that is put back does not reopen it. Nothing is evicted; what
-/// does not fit is refused.
-pub(super) struct Seen {
+/// does not fit is refused. What was accepted before it was made it cannot know: see
+/// [`Proof::created`] and [`Proof::token_issued_at`].
+pub struct SeenRequests {
+    /// Each behind its own lock. A session's marks are in one part, so that they can be counted.
     parts: [Mutex<Part>; PARTS],
     most_per_part: usize,
     most_per_session: u16,
@@ -38,53 +40,56 @@ struct Bucket {
     per_session: HashMap<u128, u16, BuildHasherDefault<Uniform>>,
 }
 
-/// Why a mark was not added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotNew {
-    /// It is there.
-    Seen,
-    /// Whether it was there is not known any more.
-    Gone,
-    /// There is no room for more, or for more of this session.
+/// Why it cannot be known whether a request is a copy. It must not be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRemembered {
+    /// It was signed at a time of which nothing is remembered any more: the clock was put back.
+    #[error("requests of that time are forgotten")]
+    Forgotten,
+    /// There is no room for more, or for more of this session. There will be, at the latest in 30 seconds for the
+    /// session, and in two minutes for all.
+    #[error("there is no room for more requests")]
     Full,
 }
 
-impl Seen {
-    /// The next requests fall into another bucket then.
-    pub(super) const MAKES_ROOM_AFTER: Duration = Duration::from_secs(BUCKET_SECS);
-
-    /// Room for this many marks, and this many of one session among those signed in the same 30 seconds.
-    pub(super) fn new(capacity: usize, most_per_session: u16) -> Self {
+impl SeenRequests {
+    /// Room for this many requests, and this many of one session among those signed in the same 30 seconds.
+    #[must_use]
+    pub fn new(capacity: usize, most_per_session: u16) -> Self {
         let most_per_part = capacity.div_ceil(PARTS);
         Self { parts: core::array::from_fn(|_| Mutex::default()), most_per_part, most_per_session }
     }
 
-    /// Adds a mark, if it is new. It must come from a signature that matches: forged ones would fill the memory.
-    pub(super) fn add(
-        &self,
-        mark: [u8; 16],
-        session_id: SessionId,
-        created: UnixTime,
-        now: UnixTime,
-    ) -> Result<(), NotNew> {
-        let session = *session_id.as_bytes();
+    /// Remembers a request, if it is new. Only authentic ones get here: forged ones would fill the memory.
+    ///
+    /// # Errors
+    /// [`NotRemembered`].
+    pub fn insert_new<A>(&self, proof: &Proof<A>, now: UnixTime) -> Result<Inserted, NotRemembered> {
+        let (session, created) = (*proof.session_id().as_bytes(), proof.created());
         let part = &self.parts[usize::from(session[0]) % PARTS];
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.forget(now);
         let full = part.count >= self.most_per_part;
-        let bucket = part.bucket(created.as_secs() / BUCKET_SECS).ok_or(NotNew::Gone)?;
-        let mark = u128::from_ne_bytes(mark);
+        let bucket = part.bucket(created.as_secs() / BUCKET_SECS).ok_or(NotRemembered::Forgotten)?;
+        let mark = u128::from_ne_bytes(proof.mark);
         if bucket.marks.contains(&mark) {
-            return Err(NotNew::Seen);
+            return Ok(Inserted::Exists);
         }
         let of_session = bucket.per_session.entry(u128::from_ne_bytes(session)).or_default();
         if full || *of_session >= self.most_per_session {
-            return Err(NotNew::Full);
+            return Err(NotRemembered::Full);
         }
         *of_session += 1;
         bucket.marks.insert(mark);
         part.count += 1;
-        Ok(())
+        Ok(Inserted::Created)
+    }
+}
+
+impl core::fmt::Debug for SeenRequests {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SeenRequests").field("most_per_session", &self.most_per_session).finish_non_exhaustive()
     }
 }
 

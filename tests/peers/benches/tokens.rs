@@ -1,8 +1,8 @@
 //! What it costs to verify and to mint an access token, beside jsonwebtoken and beside the bare MAC of its bytes.
 //!
-//! `cargo bench -p pinlatch-token-tests`. The ratios of one run count; the nanoseconds are the machine's.
+//! `cargo bench -p pinlatch-peers`. The ratios of one run count; the nanoseconds are the machine's.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that cannot go on fails, and says what it saw")]
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
 
 use core::convert::Infallible;
 use std::hint::black_box;
@@ -16,6 +16,7 @@ use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
 use pinlatch::{ClockPolicy, UnixTime};
 use pinlatch::{FullLogin, KeyRing, Pepper, PepperId, Pin, Policy, RequestContext, Sessions, Subject, SystemClock};
+use pinlatch_peers::{Contestant, contest};
 use rand_core::{TryCryptoRng, TryRng, UnwrapErr};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -127,39 +128,6 @@ fn compare(
         ("pinlatch, jti from the system", &mut || drop(tokens.mint(black_box(&grant), &none, &mut system))),
     ];
     contest(criterion, &format!("mint {name}"), &mut list);
-}
-
-type Contestant<'a> = (&'static str, &'a mut dyn FnMut());
-
-/// Each by itself, for the times; then all in turns, for the ratios: a machine that is busy for a while slows all alike.
-fn contest(criterion: &mut Criterion, name: &str, contestants: &mut [Contestant<'_>]) {
-    let mut group = criterion.benchmark_group(name);
-    for (label, work) in &mut *contestants {
-        group.bench_function(*label, |bencher| bencher.iter(&mut *work));
-    }
-    group.finish();
-
-    const TURNS: usize = 400;
-    let mut costs = vec![Vec::with_capacity(TURNS); contestants.len()];
-    for _ in 0..TURNS {
-        for ((_, work), costs) in contestants.iter_mut().zip(&mut costs) {
-            costs.push(cost(work));
-        }
-    }
-    for (at, (label, _)) in contestants.iter().enumerate().skip(1) {
-        let mut ratios: Vec<f64> = costs[at].iter().zip(&costs[0]).map(|(other, ours)| other / ours).collect();
-        ratios.sort_by(f64::total_cmp);
-        let (ratio, ours) = (ratios[TURNS / 2], contestants[0].0);
-        println!("{name}, in turns: {label} takes {ratio:.2} times as long as {ours}");
-    }
-}
-
-/// Of one turn, in no unit.
-#[expect(clippy::disallowed_methods, reason = "time is what is measured")]
-fn cost(work: &mut dyn FnMut()) -> f64 {
-    let begun = std::time::Instant::now();
-    (0..100).for_each(|_| work());
-    begun.elapsed().as_secs_f64()
 }
 
 /// Bytes that cost next to nothing.
