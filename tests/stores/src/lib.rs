@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::attempts::AttemptSchedule;
+use pinlatch::proof::{Body, RequestKey, RequestParts};
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{PostgresStore, RedisStore};
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
-    Sessions, Subject,
+    SessionId, Sessions, Subject, UnixTime,
 };
+use rand_core::{TryCryptoRng, TryRng};
 
 /// The right PIN.
 pub const PIN: &str = "739216";
@@ -72,3 +74,62 @@ pub async fn unlock(sessions: &Sessions, wrapped: &str, with: &str) -> &'static 
         Err(error) => error.code(),
     }
 }
+
+/// A device that signs a request by its number: whoever knows the key makes the same one.
+#[derive(Debug)]
+pub struct Device {
+    /// Which session.
+    pub session_id: SessionId,
+    /// Bound to the key.
+    pub token: String,
+    /// Signs.
+    pub key: RequestKey,
+}
+
+impl Device {
+    /// Signs request `number` for a time in seconds, sends it, and returns the error's code, or "ok".
+    pub async fn send(&self, sessions: &Sessions, created: u64, number: u64) -> &'static str {
+        let authorization = format!("Bearer {}", self.token);
+        let parts = |headers| RequestParts {
+            method: "GET",
+            scheme: "https",
+            authority: "api.example",
+            path: "/",
+            query: None,
+            headers,
+            also_signed: &[],
+            body: Body::None,
+        };
+        let headers = [("authorization", authorization.as_bytes())];
+        let at = UnixTime::from_secs(created);
+        let signed = self.key.sign_request(self.session_id, &parts(&headers), at, &mut Number(number)).unwrap();
+        let (input, signature) = (signed.signature_input, signed.signature);
+        let headers = [headers[0], ("signature-input", input.as_bytes()), ("signature", signature.as_bytes())];
+        match sessions.verify_request(&parts(&headers)).await {
+            Ok(fresh) => fresh.with_body(&[]).map_or_else(|error| error.code(), |_| "ok"),
+            Err(error) => error.code(),
+        }
+    }
+}
+
+/// The nonce of a numbered request.
+struct Number(u64);
+
+impl TryRng for Number {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.0.to_be_bytes()[..chunk.len()]));
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Number {}

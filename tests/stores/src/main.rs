@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "this is how it answers")]
 
+use std::sync::Arc;
+
 use pinlatch::{KdfPool, RequestContext, Sessions};
-use pinlatch_store_tests::{connect, login, pin, pool, sessions, subject, unlock};
+use pinlatch_store_tests::{Device, PIN, connect, login, pin, pool, sessions, subject, unlock};
 
 /// Services beside each other, as a service lets one request of a session in at a time.
 const SERVICES: usize = 16;
@@ -48,9 +50,42 @@ impl Client {
                 sessions.revoke_all(&subject(name)).await.unwrap();
                 "done".to_owned()
             }
+            ["bind", wrapped] => {
+                let opened = sessions.unlock(wrapped, &pin(PIN), &RequestContext::new()).await.unwrap();
+                let bound = sessions.mint_bound(&opened.grant, &()).unwrap();
+                format!("{} {}", bound.access_token.as_str(), *bound.request_key.to_text())
+            }
+            ["copies", session_id, token, key, created, count] => {
+                let key = key.parse().unwrap();
+                let device = Device { session_id: session_id.parse().unwrap(), token: (*token).to_owned(), key };
+                self.copies(device, created.parse().unwrap(), count.parse().unwrap()).await
+            }
             ["guess", wrapped, count] => self.guess(wrapped, count.parse().unwrap()).await,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The same requests as every other process that is told so, twice each, all at once. Returns how often each was
+    /// accepted.
+    async fn copies(&self, device: Device, created: u64, count: u64) -> String {
+        let device = Arc::new(device);
+        let copies: Vec<_> = (0..count * 2)
+            .map(|copy| {
+                let services = &self.services;
+                let sessions = services[usize::try_from(copy).unwrap() % services.len()].clone();
+                let device = device.clone();
+                tokio::spawn(async move { device.send(&sessions, created, copy / 2).await })
+            })
+            .collect();
+        let mut accepted = vec![0; usize::try_from(count).unwrap()];
+        for (copy, outcome) in copies.into_iter().enumerate() {
+            match outcome.await.unwrap() {
+                "ok" => accepted[copy / 2] += 1,
+                "replayed" => {}
+                other => panic!("{other}"),
+            }
+        }
+        accepted.into_iter().map(|times| times.to_string()).collect::<Vec<_>>().join(" ")
     }
 
     /// Guesses all at once. Returns the evaluations of the KDF, and how many heard that guesses are left.

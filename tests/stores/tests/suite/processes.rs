@@ -1,5 +1,6 @@
 //! Several processes on one store.
 
+use pinlatch::{ClockPolicy, SystemClock};
 use pinlatch_store_tests::{GUESSES, PIN, WRONG};
 
 use crate::client::{Client, Server};
@@ -109,4 +110,38 @@ fn a_revoked_session_does_not_come_back_over_postgres() {
 #[test]
 fn a_revoked_session_does_not_come_back_over_redis() {
     no_return(&Server::redis());
+}
+
+const REQUESTS: usize = 10_000;
+const AT_ONCE: usize = 250;
+
+/// Ten thousand signed requests, each sent eight times at once, to two of the services in each of four processes:
+/// accepted exactly once, every one of them.
+fn copies(server: &Server) {
+    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
+    for round in 0..REQUESTS / AT_ONCE {
+        let issued = clients[0].ask("login alice");
+        let bound = clients[0].ask(&format!("bind {}", issued[1]));
+        let created = SystemClock.now().as_secs();
+        for client in &mut clients {
+            client.tell(&format!("copies {} {} {} {created} {AT_ONCE}", issued[0], bound[0], bound[1]));
+        }
+        let mut accepted = vec![0; AT_ONCE];
+        for client in &mut clients {
+            for (times, heard) in accepted.iter_mut().zip(client.answer()) {
+                *times += heard.parse::<u32>().unwrap();
+            }
+        }
+        assert_eq!(accepted, vec![1; AT_ONCE], "round {round}");
+    }
+}
+
+#[test]
+fn of_eight_copies_one_is_accepted_over_postgres() {
+    copies(&Server::postgres());
+}
+
+#[test]
+fn of_eight_copies_one_is_accepted_over_redis() {
+    copies(&Server::redis());
 }
