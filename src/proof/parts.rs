@@ -72,8 +72,8 @@ impl<'a> RequestParts<'a> {
     pub(super) fn push_value(&self, name: &str, base: &mut String) -> Result<(), NoValue> {
         let path = if self.path.is_empty() { "/" } else { self.path };
         match name {
-            "@method" => push_visible(base, &[self.method]),
-            "@authority" => push_visible(base, &[self.authority]),
+            "@method" if !self.method.is_empty() => push_visible(base, &[self.method]),
+            "@authority" if !self.authority.is_empty() => push_visible(base, &[self.authority]),
             "@path" => push_visible(base, &[path]),
             "@query" => push_visible(base, &["?", self.query.unwrap_or_default()]),
             "@target-uri" => {

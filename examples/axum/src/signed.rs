@@ -187,3 +187,85 @@ impl FromRef<App> for Sessions {
         app.sessions.clone()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use pinlatch::proof::content_digest;
+    use pinlatch::stores::MemoryStore;
+    use pinlatch::{
+        AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, SessionId, Subject,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn app() -> App {
+        let secret = |mark: u8| core::array::from_fn::<u8, 32, _>(|at| mark ^ u8::try_from(at).unwrap());
+        let keys = KeyRing::new(Pepper::new(PepperId(1), secret(1)).unwrap(), secret(2)).unwrap();
+        let key = AccessTokenKey::hs256("k", &secret(3)).unwrap();
+        let tokens = AccessTokens::new(key, "i", "a", "c").unwrap();
+        App {
+            sessions: Sessions::builder(keys, MemoryStore::default(), tokens).build().unwrap(),
+            origins: Origins::parse("https://api.example").unwrap(),
+            server_key: Arc::new(ServerKey::ed25519("s", &secret(4)).unwrap()),
+        }
+    }
+
+    /// A POST that is signed for one path and sent to another.
+    async fn answer(router: Router, sessions: &Sessions, signed: &str, sent: &str) -> StatusCode {
+        let (pin, body) = (Pin::new("739216").unwrap(), "1");
+        let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
+        let issued = sessions.login(login, pin.clone()).await.unwrap();
+        let opened = sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
+        let bound = sessions.mint_bound(&opened.grant, &()).unwrap();
+        let (session_id, authorization): (SessionId, _) =
+            (opened.session_id, format!("Bearer {}", bound.access_token.as_str()));
+        let digest = content_digest(body.as_bytes());
+        let parts = RequestParts {
+            method: "POST",
+            scheme: "https",
+            authority: "api.example",
+            path: signed,
+            query: None,
+            headers: &[("authorization", authorization.as_bytes()), ("content-digest", digest.as_bytes())],
+            also_signed: &[],
+            body: proof::Body::Some,
+        };
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let signature = bound.request_key.sign_request(session_id, &parts, SystemClock.now(), &mut rng).unwrap();
+        let request = Request::post(sent)
+            .header("authorization", authorization)
+            .header("content-digest", digest)
+            .header("signature-input", signature.signature_input)
+            .header("signature", signature.signature)
+            .body(Body::from(body));
+        router.oneshot(request.unwrap()).await.unwrap().status()
+    }
+
+    /// What the client has sent counts, not what a router left of it.
+    #[tokio::test]
+    async fn a_nested_route_is_verified_under_its_whole_path() {
+        let app = app();
+        let sessions = app.sessions.clone();
+        let inner = Router::new().route("/transfer", post(async |_: Signed<u32>| StatusCode::OK)).with_state(app);
+        let router = Router::new().nest("/v1", inner);
+        assert_eq!(answer(router.clone(), &sessions, "/v1/transfer", "/v1/transfer").await, StatusCode::OK);
+        assert_eq!(answer(router.clone(), &sessions, "/transfer", "/v1/transfer").await, StatusCode::UNAUTHORIZED);
+        let absolute = "http://127.0.0.1:3000/v1/transfer";
+        assert_eq!(answer(router, &sessions, "/v1/transfer", absolute).await, StatusCode::OK, "as proxies send it");
+    }
+
+    #[test]
+    fn origins_have_no_path() {
+        assert!(Origins::parse("https://api.example,http://LOCALHOST:3000").is_some());
+        for wrong in ["", "api.example", "https://", "https://api.example/", "https://api.example/v1", "https://a,,"] {
+            assert!(Origins::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}
