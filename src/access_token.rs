@@ -236,7 +236,8 @@ impl BoundAccess {
         self.access
     }
 
-    /// The access for whoever holds the token, as if it were a bearer's: for routes that ask for no signature.
+    /// The access for whoever holds the token, as if it were a bearer's: for routes that ask for no signature, in
+    /// services whose clients have one token for all routes. A request that *has* a signature is verified or refused.
     #[must_use]
     pub fn without_proof(self) -> VerifiedAccess {
         self.access

@@ -31,7 +31,7 @@
 //! # One way through
 //!
 //! ```text
-//! login ─▶ issue ─▶ wrap ─▶ unlock ─▶ authorize ─▶ verify ─▶ revoke
+//! login ─▶ issue ─▶ wrap ─▶ unlock ─▶ authorize ─▶ verify ─▶ prove ─▶ revoke
 //! ```
 //!
 //! [`Sessions`] has one call for each thing a user does:
@@ -42,7 +42,9 @@
 //! | comes back | [`Sessions::unlock`] | an access token, and the next wrapped token |
 //! | is known to have certain rights | [`Sessions::mint`] | an access token that says so |
 //! | calls the API | [`Sessions::verify`] or [`Sessions::verify_live`] | whatever the API does |
-//! | works on without a PIN, if the policy wants it | [`Sessions::renew`] | another access token |
+//! | signs requests from now on | [`Sessions::mint_bound`] | a bound access token, and the key to sign with |
+//! | makes a signed request, or sends a signed message | [`Sessions::verify_request`], [`Sessions::verify_message`] | whatever the API does, once |
+//! | works on without a PIN, if the policy wants it | [`Sessions::renew`], [`Sessions::renew_signed`] | another access token |
 //! | chooses another PIN | [`Sessions::change_pin`] | a wrapped token that replaces all others |
 //! | looks at the list of devices | [`Sessions::sessions_of`] | the live sessions |
 //! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
@@ -66,6 +68,11 @@
 //! A service has hours ([`ClockPolicy`]; [`SystemClock`] is always open) and may have a [`Criterion`], which looks at what
 //! the host knows of the request ([`RequestContext`]). Both are asked before a PIN is looked at, and the access token ends
 //! when they do. [`criterion`] has networks, circles on the map, journeys, and their combinations.
+//!
+//! # Who asks, and who answers
+//!
+//! Requests that move something can be signed by the device and are then accepted once; answers can be signed by the
+//! server, so that a device knows whom it is about to give a PIN. [`proof`] has both.
 //!
 //! # Features
 //!

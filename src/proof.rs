@@ -1,9 +1,10 @@
-//! Signed requests: HTTP Message Signatures (RFC 9421) in one strict profile. [`Sessions`](crate::Sessions) does not use them
-//! yet; these are the pure steps.
+//! Signed requests, and a server that proves itself: HTTP Message Signatures (RFC 9421) in one strict profile, with
+//! digests of bodies (RFC 9530).
 //!
-//! A client that has unlocked a session shares a key with the server and an access token that is bound to it. It signs
-//! each request with the key, token and all; the server then knows that nobody changed or invented the request, although
-//! it asks no database.
+//! A client that has unlocked a session gets a key and an access token that is bound to it
+//! ([`Sessions::mint_bound`](crate::Sessions::mint_bound)). It signs each request with the key, token and all. The server
+//! then knows that nobody has invented, changed or copied the request, and asks its database for nothing but the mark of
+//! a copy: the key is derived from the pepper and from what the token says. Whoever reads the token in a log has nothing.
 //!
 //! ```text
 //! RequestParts ─▶ Candidate ─▶ Proof ─▶ Fresh ─▶ Accepted
@@ -11,17 +12,69 @@
 //!                  profile      matches            the signed one
 //! ```
 //!
+//! | | the server | the client |
+//! | --- | --- | --- |
+//! | request | [`Sessions::verify_request`](crate::Sessions::verify_request) | [`RequestKey::sign_request`] |
+//! | without HTTP | [`Sessions::verify_message`](crate::Sessions::verify_message) | [`RequestKey::sign_message`] |
+//! | another token without a PIN | [`Sessions::verify_renewal`](crate::Sessions::verify_renewal) and [`renew_signed`](crate::Sessions::renew_signed) | [`RequestKey::sign_request`] |
+//! | answer | [`ServerKey::sign_response`] | [`ServerCheck`] |
+//!
+//! Any library for RFC 9421 will do on either side; the tests use `http-message-signatures` for Python and for Node.
+//!
 //! # The profile
 //!
 //! | | |
 //! | --- | --- |
-//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest`, and `content-type` if there is one; any other header that is there once |
-//! | parameters | `created` (seconds), `nonce` (16 to 64 characters of base64url), `keyid` (the session), `tag` (`pinlatch-request/1`); `alg` (`hmac-sha256`) and `expires` may be there; no others |
+//! | algorithm | `hmac-sha256` (RFC 9421 §3.3.3) under the 32 bytes of the [`RequestKey`] |
+//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest` (one, `sha-256` or `sha-512`), and `content-type` if there is one; [what the host adds](RequestParts::also_signed); any other header that is there once |
+//! | parameters | `created` (seconds), `nonce` (16 to 64 characters of base64url), `keyid` (the session), `tag` (`pinlatch-request/1`); `alg` and `expires` may be there; no others |
 //! | window | at most 60 seconds old, at most 30 in the future |
 //! | size | 4096 bytes of signature headers, 8 signatures, 16 components |
 //!
 //! What is signed is text, so each part of it has one spelling, and what has another one is refused: spaces where none
-//! belong, escapes, parameters of components, headers that are there twice, bytes beyond ASCII.
+//! belong, escapes, parameters of components, headers that are there twice, bytes beyond ASCII. Sign what goes on the
+//! wire: many libraries normalize addresses before they send them (`/a/../b`, `%7e`), and proxies may reorder queries.
+//!
+//! ```text
+//! POST /api/transfer HTTP/1.1
+//! Host: api.example
+//! Authorization: Bearer eyJ…
+//! Content-Type: application/json
+//! Content-Digest: sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:
+//! Signature-Input: sig1=("@method" "@authority" "@path" "@query" "authorization" "content-digest" "content-type");created=1800000000;nonce="qeCQ0Ycn5Gk1r8uJ0kqk1A";keyid="BwcHBwcHBwcHBwcHBwcHBw";alg="hmac-sha256";tag="pinlatch-request/1"
+//! Signature: sig1=:…:
+//! ```
+//!
+//! # Which route takes what
+//!
+//! A route asks for a bearer's token or for a signed request, and bound never passes for bearer by itself:
+//! [`Sessions::verify`](crate::Sessions::verify) refuses a bound token. A service that gives its clients one token for both
+//! kinds of routes says so where it means it: `sessions.verify_bound(token)?.without_proof()`. A request that has a
+//! signature which does not hold is refused everywhere; look for the headers before you look for a bearer.
+//!
+//! # Copies
+//!
+//! Each accepted request leaves a mark, until its signature is too old to be accepted. Marks are kept in memory, which
+//! catches copies to the same process, and in the [store of the sessions](crate::SessionsBuilder::replay_store), which
+//! catches copies to others; a service of one process [needs no store](crate::SessionsBuilder::replay_in_memory) for them.
+//! When there is no room for more marks, requests are refused; none is forgotten. Copies are told from forgeries
+//! (`replayed`), because many HTTP clients repeat a request by themselves when a connection breaks: let them sign again.
+//!
+//! A store that loses what it acknowledged loses marks, too, and the sessions with them:
+//! [`Sessions::check_live`](crate::Sessions::check_live) notices.
+//!
+//! # Answers
+//!
+//! A client that has the server's public key built in can know who answers before it asks for the PIN. It sends
+//! `Accept-Signature` with a fresh nonce (RFC 9421 §5); the server signs the status, the body, its type, and what was
+//! asked, with Ed25519. [`ServerCheck`] has both sides of it. The signature is of the bytes on the wire: nothing between
+//! server and client may compress the body.
+//!
+//! # Browsers
+//!
+//! From pages of another origin the headers `authorization`, `content-digest`, `signature-input`, `signature` and
+//! `accept-signature` must be allowed by CORS, and those of answers exposed. Where no headers can be set, as for a
+//! WebSocket, the first message is signed instead ([`MessageParts`]).
 
 mod accepted;
 mod base;

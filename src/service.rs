@@ -91,8 +91,9 @@ impl Sessions {
         self.0.access_tokens.verifier().verify(access_token, self.0.clock.now())
     }
 
-    /// Verifies an access token that is bound to a key of its client. It is worth nothing alone: the request must be
-    /// signed with that key.
+    /// Verifies an access token that is bound to a key of its client. It is worth nothing alone:
+    /// [`Sessions::verify_request`] verifies it with the request that the key has signed. This is for keys that the host
+    /// has bound, and for routes that ask for [no signature](BoundAccess::without_proof).
     ///
     /// # Errors
     /// [`AccessTokenError`].

@@ -121,7 +121,7 @@ impl AccessTokenVerifier {
     }
 
     /// Verifies a token that is bound to a key of its client. It is worth nothing alone: the request must be signed
-    /// with that key.
+    /// with that key, or the route must ask for [no signature](BoundAccess::without_proof).
     ///
     /// # Errors
     /// [`AccessTokenError`]; [`AccessTokenError::NotBound`] for a bearer token.

@@ -329,3 +329,36 @@ async fn answers_are_signed_for_who_asks() {
     let reply = there.send(&call).await;
     assert!(reply.seen(check, &call, &device, &pinned).is_err());
 }
+
+/// Signatures that somebody made up, each under another name, leave nothing behind.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_forged_requests_leaves_the_memory_flat() {
+    let server = Server::start("memory:");
+    let device = Device::of(&server).await;
+    let flood = async |first: usize, last: usize| {
+        let tasks: Vec<_> = (0..16)
+            .map(|lane| {
+                let device = device.clone();
+                tokio::spawn(async move {
+                    for number in (first..last).filter(|number| number % 16 == lane) {
+                        let forged = format!("sig1=:{number:0>42}A=:");
+                        let call = device.sign(Call::transfer()).header("signature", forged);
+                        assert_eq!(device.refused(&call).await, is(401, "invalid_proof"));
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    };
+    // Buffers and connections are there after some of them.
+    flood(0, 2000).await;
+    let before = server.resident_kib();
+    flood(2000, 12_000).await;
+    let grown = server.resident_kib().saturating_sub(before);
+    // 13 bytes for each.
+    assert!(grown < 128, "{grown} KiB");
+    assert_eq!(device.send(&device.sign(Call::transfer())).await.status, 200);
+}
