@@ -6,7 +6,7 @@ use super::ProofError;
 use super::base::signature_base;
 use super::digest::{ContentDigest, decode};
 use super::fields::{self, Component, NotOne, SignatureInput, Value};
-use super::message::Envelope;
+use super::message::{Envelope, MessageParts};
 use super::parts::{Body, NoValue, RequestParts};
 use crate::id::SessionId;
 use crate::time::UnixTime;
@@ -84,6 +84,24 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// Reads the signature of a message, the text that [`RequestKey::sign_message`](super::RequestKey::sign_message) made.
+    ///
+    /// # Errors
+    /// [`ProofError::Malformed`]; [`ProofError::Stale`] or [`ProofError::FromTheFuture`].
+    pub fn read_message(parts: &MessageParts<'a>, signature: &str, now: UnixTime) -> Result<Self, ProofError> {
+        let (envelope, signature) = Envelope::read(parts, signature).ok_or(ProofError::Malformed)?;
+        let created = envelope.created();
+        check_window(created, now)?;
+        Ok(Self {
+            session_id: None,
+            access_token: parts.access_token,
+            signed: Signed::Message(envelope),
+            signature,
+            created,
+            content: None,
+        })
+    }
+
     /// The access token that the signature covers.
     #[must_use]
     pub const fn access_token(&self) -> &'a str {
@@ -98,7 +116,7 @@ const fn refusal(why: NoValue) -> ProofError {
     }
 }
 
-pub(super) fn check_window(created: UnixTime, now: UnixTime) -> Result<(), ProofError> {
+fn check_window(created: UnixTime, now: UnixTime) -> Result<(), ProofError> {
     if now > created.saturating_add(Candidate::MAX_AGE) {
         Err(ProofError::Stale)
     } else if created > now.saturating_add(Candidate::MAX_SKEW) {

@@ -1,11 +1,8 @@
-//! Signed requests of transports without HTTP, such as WebSocket, MQTT or gRPC: the same key, window and marks, over
-//! named parts instead of headers.
+//! Requests of transports without HTTP, such as WebSocket, MQTT or gRPC: the same key, window and marks, over named parts
+//! instead of headers.
 
-use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::candidate::{Candidate, Signed, check_window};
-use super::{ProofError, RequestKey};
 use crate::crypto::MacKey;
 use crate::encoding::{decode_public_array, push_public_base64url};
 use crate::time::UnixTime;
@@ -30,60 +27,47 @@ pub struct MessageParts<'a> {
     pub parts: &'a [(&'a str, &'a [u8])],
 }
 
-/// What a MAC is of: the parts, the time and the nonce.
+/// What a MAC is of: the parts, the time in seconds since 1970, and the nonce.
 #[derive(Debug)]
 pub(super) struct Envelope<'a> {
     parts: MessageParts<'a>,
-    created: [u8; 8],
+    created: u64,
     nonce: [u8; 16],
 }
 
 const PREFIX: &str = "plm1_";
-/// Seconds since 1970 · nonce · MAC.
+/// Time · nonce · MAC.
 const LEN: usize = 8 + 16 + 32;
 
-impl Envelope<'_> {
+impl<'a> Envelope<'a> {
+    pub(super) fn new(parts: &MessageParts<'a>, created: UnixTime, nonce: [u8; 16]) -> Self {
+        Self { parts: *parts, created: created.as_secs(), nonce }
+    }
+
+    /// What is signed, and the MAC that came with it. `None` for what is no signature of a message.
+    pub(super) fn read(parts: &MessageParts<'a>, signature: &str) -> Option<(Self, [u8; 32])> {
+        let bytes: [u8; LEN] = decode_public_array(signature.strip_prefix(PREFIX)?).ok()?;
+        let (created, rest) = bytes.split_first_chunk()?;
+        let (nonce, mac) = rest.split_first_chunk()?;
+        let envelope = Self { parts: *parts, created: u64::from_be_bytes(*created), nonce: *nonce };
+        Some((envelope, *mac.first_chunk()?))
+    }
+
+    pub(super) const fn created(&self) -> UnixTime {
+        UnixTime::from_secs(self.created)
+    }
+
     /// The first bytes tell it from every signature base: those of a length are no quotation mark.
     pub(super) fn mac(&self, key: &MacKey) -> Zeroizing<[u8; 32]> {
-        let head: [&[u8]; 4] = [b"pinlatch-message/1", &self.created, &self.nonce, self.parts.access_token.as_bytes()];
+        let created = self.created.to_be_bytes();
+        let head: [&[u8]; 4] = [b"pinlatch-message/1", &created, &self.nonce, self.parts.access_token.as_bytes()];
         let parts = self.parts.parts.iter().flat_map(|(name, value)| [name.as_bytes(), value]);
         key.mac(&head.into_iter().chain(parts).collect::<Vec<_>>())
     }
-}
 
-impl<'a> Candidate<'a> {
-    /// Reads the signature of a message, the text that [`RequestKey::sign_message`] made.
-    ///
-    /// # Errors
-    /// [`ProofError::Malformed`]; [`ProofError::Stale`] or [`ProofError::FromTheFuture`].
-    pub fn read_message(parts: &MessageParts<'a>, signature: &str, now: UnixTime) -> Result<Self, ProofError> {
-        let text = signature.strip_prefix(PREFIX).ok_or(ProofError::Malformed)?;
-        let bytes: [u8; LEN] = decode_public_array(text).map_err(|_| ProofError::Malformed)?;
-        let (created, rest) = bytes.split_first_chunk::<8>().expect("56 bytes begin with 8");
-        let (nonce, mac) = rest.split_first_chunk::<16>().expect("48 bytes begin with 16");
-        let at = UnixTime::from_secs(u64::from_be_bytes(*created));
-        check_window(at, now)?;
-        Ok(Self {
-            session_id: None,
-            access_token: parts.access_token,
-            signed: Signed::Message(Envelope { parts: *parts, created: *created, nonce: *nonce }),
-            signature: *mac.first_chunk().expect("32 bytes are left"),
-            created: at,
-            content: None,
-        })
-    }
-}
-
-impl RequestKey {
-    /// Signs a message: `plm1_` and 75 characters of base64url, which go with it. Good for one message, for a minute.
-    #[must_use]
-    pub fn sign_message<R: CryptoRng + ?Sized>(&self, parts: &MessageParts<'_>, now: UnixTime, rng: &mut R) -> String {
-        let mut nonce = [0; 16];
-        rng.fill_bytes(&mut nonce);
-        let created = now.as_secs().to_be_bytes();
-        let mac = Envelope { parts: *parts, created, nonce }.mac(&self.mac_key());
-        let mut text = String::from(PREFIX);
-        push_public_base64url(&mut text, &[&created[..], &nonce, &mac[..]].concat());
+    pub(super) fn sign(&self, key: &MacKey) -> String {
+        let (mut text, mac) = (String::from(PREFIX), self.mac(key));
+        push_public_base64url(&mut text, &[&self.created.to_be_bytes()[..], &self.nonce, &mac[..]].concat());
         text
     }
 }

@@ -8,7 +8,7 @@ use super::digest::{ContentDigest, decode};
 use super::fields::{self, SignatureInput, Value};
 use super::parts::{RequestParts, ResponseParts, header};
 use super::response::{TAG, covered, nonce_of, push_value};
-use super::sign::nonce;
+use super::sign::nonce_text;
 use super::{Candidate, ServerPublicKey};
 use crate::time::UnixTime;
 
@@ -86,7 +86,7 @@ pub struct AuthenticResponse {
 impl ServerCheck {
     /// Draws a nonce: 16 random bytes.
     pub fn new<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
-        Self { nonce: nonce(rng) }
+        Self { nonce: nonce_text(rng) }
     }
 
     /// The value of the header `Accept-Signature`, to be sent with the request.

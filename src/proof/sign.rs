@@ -7,6 +7,7 @@ use super::RequestKey;
 use super::base::{signature_base, signature_input};
 use super::candidate::Candidate;
 use super::fields::Component;
+use super::message::{Envelope, MessageParts};
 use super::parts::{Body, RequestParts};
 use crate::encoding::push_public_base64url;
 use crate::id::SessionId;
@@ -61,7 +62,7 @@ impl RequestKey {
         now: UnixTime,
         rng: &mut R,
     ) -> Result<SignatureHeaders, UnsignableRequest> {
-        let (components, nonce, created) = (covered(parts), nonce(rng), now.as_secs());
+        let (components, nonce, created) = (covered(parts), nonce_text(rng), now.as_secs());
         let parameters = format!(
             r#";created={created};nonce="{nonce}";keyid="{session_id}";alg="hmac-sha256";tag="{}""#,
             Candidate::TAG
@@ -75,11 +76,24 @@ impl RequestKey {
     }
 }
 
-/// 16 random bytes as 22 characters of base64url.
-pub(super) fn nonce<R: CryptoRng + ?Sized>(rng: &mut R) -> String {
-    let (mut nonce, mut text) = ([0; 16], String::new());
+impl RequestKey {
+    /// Signs a message: `plm1_` and 75 characters of base64url, which go with it. Good for one message, for a minute.
+    #[must_use]
+    pub fn sign_message<R: CryptoRng + ?Sized>(&self, parts: &MessageParts<'_>, now: UnixTime, rng: &mut R) -> String {
+        Envelope::new(parts, now, nonce(rng)).sign(&self.mac_key())
+    }
+}
+
+fn nonce<R: CryptoRng + ?Sized>(rng: &mut R) -> [u8; 16] {
+    let mut nonce = [0; 16];
     rng.fill_bytes(&mut nonce);
-    push_public_base64url(&mut text, &nonce);
+    nonce
+}
+
+/// 16 random bytes as 22 characters of base64url.
+pub(super) fn nonce_text<R: CryptoRng + ?Sized>(rng: &mut R) -> String {
+    let mut text = String::new();
+    push_public_base64url(&mut text, &nonce(rng));
     text
 }
 
