@@ -237,7 +237,8 @@ impl BoundAccess {
     }
 
     /// The access for whoever holds the token, as if it were a bearer's: for routes that ask for no signature, in
-    /// services whose clients have one token for all routes. A request that *has* a signature is verified or refused.
+    /// services whose clients have one token for all routes. Look for a
+    /// [signature](crate::proof::RequestParts::is_signed) first: a request that has one must not be taken for a bearer's.
     #[must_use]
     pub fn without_proof(self) -> VerifiedAccess {
         self.access

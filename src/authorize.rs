@@ -36,6 +36,7 @@ impl Grant {
     }
 
     /// The same for a token that is bound to another key.
+    #[cfg(feature = "service")]
     pub(crate) fn rebound_to(&self, key: RequestKeyId) -> Self {
         let Self { tenant, subject, .. } = self;
         Self { tenant: tenant.clone(), subject: subject.clone(), bound_to: Some(key), ..*self }

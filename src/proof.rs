@@ -26,7 +26,7 @@
 //! | | |
 //! | --- | --- |
 //! | algorithm | `hmac-sha256` (RFC 9421 §3.3.3) under the 32 bytes of the [`RequestKey`] |
-//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest` (one, `sha-256` or `sha-512`), and `content-type` if there is one; [what the host adds](RequestParts::also_signed); any other header that is there once |
+//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest` (one, `sha-256` or `sha-512`), and `content-type` and `content-encoding` if they are there; [what the host adds](RequestParts::also_signed); any other header that is there once |
 //! | parameters | `created` (seconds), `nonce` (16 to 64 characters of base64url), `keyid` (the session), `tag` (`pinlatch-request/1`); `alg` and `expires` may be there; no others |
 //! | window | at most 60 seconds old, at most 30 in the future |
 //! | size | 4096 bytes of signature headers, 8 signatures, 16 components |
@@ -49,32 +49,60 @@
 //!
 //! A route asks for a bearer's token or for a signed request, and bound never passes for bearer by itself:
 //! [`Sessions::verify`](crate::Sessions::verify) refuses a bound token. A service that gives its clients one token for both
-//! kinds of routes says so where it means it: `sessions.verify_bound(token)?.without_proof()`. A request that has a
-//! signature which does not hold is refused everywhere; look for the headers before you look for a bearer.
+//! kinds of routes says so where it means it: `sessions.verify_bound(token)?.without_proof()`. There a request that
+//! [has a signature](RequestParts::is_signed) must be verified as a signed one all the same, and be refused if it does not
+//! hold.
 //!
 //! # Copies
 //!
-//! Each accepted request leaves a mark, until its signature is too old to be accepted. Marks are kept in memory, which
-//! catches copies to the same process, and in the [store of the sessions](crate::SessionsBuilder::replay_store), which
-//! catches copies to others; a service of one process [needs no store](crate::SessionsBuilder::replay_in_memory) for them.
-//! When there is no room for more marks, requests are refused; none is forgotten. Copies are told from forgeries
-//! (`replayed`), because many HTTP clients repeat a request by themselves when a connection breaks: let them sign again.
+//! Each authentic request leaves a mark, until its signature is too old to be accepted: as soon as its signature is
+//! verified, before its body is, and whether or not the store then answers. Marks are kept in memory, which catches
+//! copies to the same process, and in the [store of the sessions](crate::SessionsBuilder::replay_store), which catches
+//! copies to others; a service of one process [needs no store](crate::SessionsBuilder::replay_in_memory) for them. When
+//! there is no room for more marks, or a session makes
+//! [too many requests](crate::policy::PolicyBuilder::max_signed_requests), they are refused; no mark is forgotten.
 //!
-//! A store that loses what it acknowledged loses marks, too, and the sessions with them:
-//! [`Sessions::check_live`](crate::Sessions::check_live) notices.
+//! A copy is told from a forgery (`replayed`, HTTP 409), because HTTP clients and proxies repeat requests by themselves when
+//! a connection breaks. The first one may have been carried out or not. A client signs anew what may happen twice; for
+//! what may not, it sends the same `idempotency-key` again, a header that the host looks at, and lists in
+//! [`also_signed`](RequestParts::also_signed) so that it is signed.
+//!
+//! A store that loses what it acknowledged loses the marks in it. If the sessions lie in it, too,
+//! [`Sessions::check_live`](crate::Sessions::check_live) notices; a store for the marks alone must be as durable. The
+//! clocks of servers that share marks must agree to within [5 minutes](Candidate::MARK_LINGER), also when one of them
+//! [purges](crate::Sessions::purge).
 //!
 //! # Answers
 //!
 //! A client that has the server's public key built in can know who answers before it asks for the PIN. It sends
 //! `Accept-Signature` with a fresh nonce (RFC 9421 §5); the server signs the status, the body, its type, and what was
-//! asked, with Ed25519. [`ServerCheck`] has both sides of it. The signature is of the bytes on the wire: nothing between
-//! server and client may compress the body.
+//! asked, with Ed25519. [`ServerCheck`] has both sides of it. That tells a false server from the true one; it does not
+//! show that nobody sits in between and passes everything on. TLS does, and certificate pinning.
+//!
+//! Messages have no signed answers, and renew no tokens: these are HTTP's.
+//!
+//! # Behind a proxy
+//!
+//! A proxy leaves alone: the path and the query as they were sent (slashes, dots, percent signs, order), the headers that
+//! are signed, and the bodies; it neither compresses signed answers nor unpacks signed requests. What it repeats by itself
+//! after an error comes back as `replayed`. The authority is the one that clients use, from the host's configuration.
+//!
+//! # Clocks
+//!
+//! A client whose clock is wrong by more than the window is refused ([`ProofError::Stale`], [`ProofError::FromTheFuture`]); a
+//! host may tell it so. It corrects for the difference when it signs, and takes the server's time from a signed answer
+//! ([`AuthenticResponse::signed_at`]), never from one that anybody could have made.
 //!
 //! # Browsers
 //!
-//! From pages of another origin the headers `authorization`, `content-digest`, `signature-input`, `signature` and
-//! `accept-signature` must be allowed by CORS, and those of answers exposed. Where no headers can be set, as for a
-//! WebSocket, the first message is signed instead ([`MessageParts`]).
+//! For pages of another origin, CORS needs
+//!
+//! ```text
+//! Access-Control-Allow-Headers: authorization, content-type, content-digest, signature-input, signature, accept-signature
+//! Access-Control-Expose-Headers: content-digest, signature-input, signature, retry-after
+//! ```
+//!
+//! Where no headers can be set, as for a WebSocket, the first message is signed instead ([`MessageParts`]).
 
 mod accepted;
 mod base;
@@ -144,8 +172,9 @@ pub enum ProofError {
     /// The signature does not match.
     #[error("the signature does not match")]
     BadSignature,
-    /// The same request came before. A client that retries signs again.
-    #[error("the request was accepted before")]
+    /// The same request came before. It may or may not have been carried out: what must not happen twice is not simply
+    /// signed anew.
+    #[error("the request came before")]
     Replayed,
     /// The body is not the one that was signed, or its digest is not `sha-256` or `sha-512`.
     #[error("the body is not the one that was signed")]

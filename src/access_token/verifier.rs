@@ -98,6 +98,11 @@ impl AccessTokenVerifier {
         Self { leeway: leeway.min(Duration::from_secs(60)), ..self }
     }
 
+    #[cfg(feature = "service")]
+    pub(crate) const fn leeway(&self) -> Duration {
+        self.leeway
+    }
+
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037), for `/.well-known/jwks.json`. An HS256 key is not
     /// public and does not occur in it.
     #[must_use]

@@ -1,11 +1,15 @@
 //! From a signature that matches to a request that is accepted: once, and with the body that was signed.
 
+use super::candidate::check_window;
 use super::digest::ContentDigest;
 use super::{Candidate, ProofError};
-use crate::access_token::{RenewableAccess, VerifiedAccess};
+#[cfg(feature = "service")]
+use crate::access_token::RenewableAccess;
+use crate::access_token::VerifiedAccess;
 use crate::crypto::Hasher;
 use crate::id::SessionId;
 use crate::record::{Inserted, Record, RecordKey, RecordKind};
+#[cfg(feature = "service")]
 use crate::renew::RequestProof;
 use crate::time::UnixTime;
 
@@ -45,14 +49,22 @@ impl<A> Proof<A> {
         self.created
     }
 
-    /// What to insert into a store, as a new record. It can go when the signature is too old to be accepted.
+    /// Whether it is still new enough: to be asked again when the store has answered, which takes its time.
+    ///
+    /// # Errors
+    /// [`ProofError::Stale`].
+    pub fn check_age(&self, now: UnixTime) -> Result<(), ProofError> {
+        check_window(self.created, now)
+    }
+
+    /// What to insert into a store, as a new record. It can go when no server takes the signature for new any more.
     ///
     /// Its key is the first half of the MAC: nobody without the key can take it before, and no copy has another one,
     /// however its headers are written.
     #[must_use]
     pub fn mark(&self) -> Record {
         let key = RecordKey { kind: RecordKind::ReplayMark, id: self.mark };
-        let expires_at = self.created.saturating_add(Candidate::MAX_AGE).saturating_add(Candidate::MAX_SKEW);
+        let expires_at = self.created.saturating_add(Candidate::MAX_AGE + Candidate::MARK_LINGER);
         Record { key, owner: None, revision: 0, expires_at, body: Vec::new() }
     }
 
@@ -62,7 +74,7 @@ impl<A> Proof<A> {
     /// [`ProofError::Replayed`].
     pub fn stored(self, outcome: Inserted) -> Result<Fresh<A>, ProofError> {
         match outcome {
-            Inserted::Created => Ok(Fresh { access: self.access, content: self.content }),
+            Inserted::Created => Ok(Fresh { access: self.access, session_id: self.session_id, content: self.content }),
             Inserted::Exists => Err(ProofError::Replayed),
         }
     }
@@ -73,10 +85,17 @@ impl<A> Proof<A> {
 #[must_use = "the body may be another one"]
 pub struct Fresh<A = VerifiedAccess> {
     access: A,
+    session_id: SessionId,
     content: Option<ContentDigest>,
 }
 
 impl<A> Fresh<A> {
+    /// Whose request it is, before its body is read.
+    #[must_use]
+    pub const fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
     /// Compares the body with the digest that was signed (RFC 9530). A request without a body has none, or an empty one.
     ///
     /// # Errors
@@ -150,6 +169,7 @@ pub struct Accepted<A = VerifiedAccess> {
     pub access: A,
 }
 
+#[cfg(feature = "service")]
 impl Accepted<RenewableAccess> {
     /// Evidence for [`crate::renew`] that the request was signed with the key which its token is bound to.
     pub(crate) fn renewal_proof(&self) -> Option<RequestProof> {

@@ -64,7 +64,7 @@ mod tests {
         query: Some("param=Value&Pet=dog"),
         headers: HEADERS,
         also_signed: &[],
-        body: Body::Some,
+        body: Body::Present,
     };
 
     fn base(field: &str, parts: &RequestParts<'_>) -> Result<String, NoValue> {

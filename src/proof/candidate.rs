@@ -48,6 +48,8 @@ impl<'a> Candidate<'a> {
     pub const MAX_AGE: Duration = Duration::from_secs(60);
     /// How far in the future it may be made, because two clocks differ: 30 seconds.
     pub const MAX_SKEW: Duration = Duration::from_secs(30);
+    /// How much longer a mark is kept than its signature is good, because the clocks of servers differ: 5 minutes.
+    pub const MARK_LINGER: Duration = Duration::from_secs(300);
 
     /// Reads the signature of a request and holds it against the profile.
     ///
@@ -63,16 +65,18 @@ impl<'a> Candidate<'a> {
         }
         let authorization = parts.header("authorization").map_err(refusal)?;
         let digest = covers_digest.then(|| parts.header("content-digest")).transpose().map_err(refusal)?;
-        let base = signature_base(&input.components, input.text, |component, base| match (*component, digest) {
-            (Component { name: "authorization", parameters: "" }, _) => {
-                base.push_str(authorization);
-                Ok(())
+        let base = signature_base(&input.components, input.text, |component, base| {
+            // The two that are looked at anyway, one of them long.
+            let at_hand = match component.name {
+                "authorization" => Some(authorization),
+                "content-digest" => digest,
+                _ => None,
+            };
+            match at_hand.filter(|_| component.parameters.is_empty()) {
+                Some(value) => base.push_str(value),
+                None => parts.push_component(component, base)?,
             }
-            (Component { name: "content-digest", parameters: "" }, Some(digest)) => {
-                base.push_str(digest);
-                Ok(())
-            }
-            (component, _) => parts.push_component(&component, base),
+            Ok(())
         });
         Ok(Self {
             session_id: Some(parameters.session_id),
@@ -116,7 +120,7 @@ const fn refusal(why: NoValue) -> ProofError {
     }
 }
 
-fn check_window(created: UnixTime, now: UnixTime) -> Result<(), ProofError> {
+pub(super) fn check_window(created: UnixTime, now: UnixTime) -> Result<(), ProofError> {
     if now > created.saturating_add(Candidate::MAX_AGE) {
         Err(ProofError::Stale)
     } else if created > now.saturating_add(Candidate::MAX_SKEW) {
@@ -186,8 +190,8 @@ fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Resul
     let target = covered("@target-uri") || covered("@path") && covered("@query");
     let digest = covered("content-digest");
     let body = match parts.body {
-        Body::None => true,
-        Body::Some => digest && if_there("content-type"),
+        Body::Absent => true,
+        Body::Present => digest && if_there("content-type") && if_there("content-encoding"),
     };
     let more = parts.also_signed.iter().all(|name| if_there(name));
     let all = covered("@method") && covered("@authority") && covered("authorization") && target && body && more;

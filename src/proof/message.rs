@@ -7,8 +7,8 @@ use crate::crypto::MacKey;
 use crate::encoding::{decode_public_array, push_public_base64url};
 use crate::time::UnixTime;
 
-/// A request as a list of named parts. What is not a part is not signed: which service it is for, what it asks for, and
-/// with what, all belong in the list.
+/// A request as a list of named parts. What is not a part is not signed: what it asks for, and with what, all belong in
+/// the list.
 ///
 /// ```
 /// use pinlatch::proof::MessageParts;
@@ -16,13 +16,16 @@ use crate::time::UnixTime;
 /// # let (access_token, payload) = ("", b"");
 /// let parts = MessageParts {
 ///     access_token,
-///     parts: &[("service", b"wss://api.example"), ("call", b"transfer"), ("payload", payload)],
+///     service: "wss://api.example",
+///     parts: &[("call", b"transfer"), ("payload", payload)],
 /// };
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MessageParts<'a> {
     /// A token that is bound to the key.
     pub access_token: &'a str,
+    /// For whom it is, as the server knows itself: from its configuration. Not empty.
+    pub service: &'a str,
     /// Names and values in an order that client and server agree on. No two lists are signed alike.
     pub parts: &'a [(&'a str, &'a [u8])],
 }
@@ -44,8 +47,11 @@ impl<'a> Envelope<'a> {
         Self { parts: *parts, created: created.as_secs(), nonce }
     }
 
-    /// What is signed, and the MAC that came with it. `None` for what is no signature of a message.
+    /// What is signed, and the MAC that came with it. `None` for what is no signature of a message, or for nobody.
     pub(super) fn read(parts: &MessageParts<'a>, signature: &str) -> Option<(Self, [u8; 32])> {
+        if parts.service.is_empty() {
+            return None;
+        }
         let bytes: [u8; LEN] = decode_public_array(signature.strip_prefix(PREFIX)?).ok()?;
         let (created, rest) = bytes.split_first_chunk()?;
         let (nonce, mac) = rest.split_first_chunk()?;
@@ -60,7 +66,9 @@ impl<'a> Envelope<'a> {
     /// The first bytes tell it from every signature base: those of a length are no quotation mark.
     pub(super) fn mac(&self, key: &MacKey) -> Zeroizing<[u8; 32]> {
         let created = self.created.to_be_bytes();
-        let head: [&[u8]; 4] = [b"pinlatch-message/1", &created, &self.nonce, self.parts.access_token.as_bytes()];
+        let MessageParts { access_token, service, .. } = self.parts;
+        let head: [&[u8]; 5] =
+            [b"pinlatch-message/1", &created, &self.nonce, access_token.as_bytes(), service.as_bytes()];
         let parts = self.parts.parts.iter().flat_map(|(name, value)| [name.as_bytes(), value]);
         key.mac(&head.into_iter().chain(parts).collect::<Vec<_>>())
     }

@@ -7,7 +7,7 @@ use super::fields::Component;
 pub struct RequestParts<'a> {
     /// `POST`, as it stands in the request.
     pub method: &'a str,
-    /// Scheme and host by which clients reach this service, such as `https` and `api.example.com`: from the host's own
+    /// Scheme and host by which clients reach this service, such as `https` and `api.example:8443`: from the host's own
     /// configuration, never from a header. Lowercase, without the scheme's default port.
     pub scheme: &'a str,
     /// See `scheme`.
@@ -16,7 +16,7 @@ pub struct RequestParts<'a> {
     pub path: &'a str,
     /// What follows the question mark, as it was sent; `None` if there is none.
     pub query: Option<&'a str>,
-    /// Every header line in its order: its name in lowercase, and its value.
+    /// Every header line: its name and its value. Lines of the same name stand in their order.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// Names of further headers, in lowercase, that mean something to the host, such as `idempotency-key`: each of them
     /// that is there must be signed.
@@ -30,7 +30,7 @@ pub struct RequestParts<'a> {
 pub struct ResponseParts<'a> {
     /// Such as 200.
     pub status: u16,
-    /// Every header line: its name in lowercase, and its value.
+    /// Every header line: its name and its value.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// As it is on the wire, after a content coding.
     pub body: &'a [u8],
@@ -40,9 +40,9 @@ pub struct ResponseParts<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// None, as the framing of the request says: no `content-length` but zero, and no `transfer-encoding`.
-    None,
-    /// Some, of whatever length, be it unknown yet. Its digest must be signed.
-    Some,
+    Absent,
+    /// Of whatever length, be it unknown yet. Its digest must be signed.
+    Present,
 }
 
 /// Why a component has no value that could be signed.
@@ -55,12 +55,33 @@ pub(super) enum NoValue {
 }
 
 impl<'a> RequestParts<'a> {
+    /// Whether somebody meant the request to be signed. It is then accepted as a signed one or not at all.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.has_header("signature") || self.has_header("signature-input")
+    }
+
+    /// In its one spelling, so that client and server cannot differ in it.
+    fn authority(&self) -> Result<&'a str, NoValue> {
+        let default_port = match self.scheme {
+            "https" => ":443",
+            "http" => ":80",
+            _ => ":",
+        };
+        let upper_case = self.authority.bytes().any(|byte| byte.is_ascii_uppercase());
+        match self.authority {
+            "" => Err(NoValue::Absent),
+            authority if upper_case || authority.ends_with(default_port) => Err(NoValue::Ambiguous),
+            authority => Ok(authority),
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> Result<&'a str, NoValue> {
         header(self.headers, name)
     }
 
     pub(super) fn has_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|(known, _)| *known == name)
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
     /// Appends the value of a component of a request's own signature: none has parameters.
@@ -73,13 +94,13 @@ impl<'a> RequestParts<'a> {
         let path = if self.path.is_empty() { "/" } else { self.path };
         match name {
             "@method" if !self.method.is_empty() => push_visible(base, &[self.method]),
-            "@authority" if !self.authority.is_empty() => push_visible(base, &[self.authority]),
+            "@authority" => push_visible(base, &[self.authority()?]),
             "@path" => push_visible(base, &[path]),
             "@query" => push_visible(base, &["?", self.query.unwrap_or_default()]),
             "@target-uri" => {
                 let question_mark = if self.query.is_some() { "?" } else { "" };
                 let query = self.query.unwrap_or_default();
-                push_visible(base, &[self.scheme, "://", self.authority, path, question_mark, query])
+                push_visible(base, &[self.scheme, "://", self.authority()?, path, question_mark, query])
             }
             name if name.starts_with('@') => Err(NoValue::Absent),
             name => {
@@ -92,7 +113,7 @@ impl<'a> RequestParts<'a> {
 
 /// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
 pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a str, NoValue> {
-    let mut lines = headers.iter().filter(|(known, _)| *known == name);
+    let mut lines = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
     let (_, value) = lines.next().ok_or(NoValue::Absent)?;
     if lines.next().is_some() {
         return Err(NoValue::Ambiguous);

@@ -5,9 +5,9 @@
 
 use super::base::{signature_base, signature_input};
 use super::candidate::is_nonce;
-use super::digest::content_digest;
+use super::digest::{ContentDigest, content_digest};
 use super::fields::{self, Component, SignatureInput, Value};
-use super::parts::{NoValue, RequestParts, ResponseParts, header};
+use super::parts::{Body, NoValue, RequestParts, ResponseParts, header};
 use super::{ServerKey, SignatureHeaders};
 use crate::time::UnixTime;
 
@@ -25,23 +25,31 @@ pub struct ResponseSignature {
 }
 
 impl ServerKey {
-    /// Signs a response, of any status, if its request asks for it. Signed are the status, the body, its `content-type`,
-    /// and what was asked: method, authority, path, query, and those of the headers `authorization`, `content-digest`,
-    /// `signature-input` and `signature` that the request has. Other headers of the response are not.
+    /// Signs a response, of any status, if its request asks for it. Signed are the status, the body, its `content-type`
+    /// and `content-encoding`, and what was asked: method, authority, path, query, body, and those of the headers
+    /// `authorization`, `signature-input` and `signature` that the request has. Other headers of the response are not.
     ///
-    /// `None` when the request does not ask in the way that this profile understands, or request and response have
-    /// something that cannot be signed. A client that asked takes that for an answer of somebody else.
+    /// The body of the request is bound by its `content-digest`, which is compared with it here. (In answers to `HEAD` the
+    /// body is that which is sent: none.)
+    ///
+    /// `None` when the request does not ask in the way that this profile understands, its body has no digest or another
+    /// one, or request and response have something that cannot be signed. A client that asked takes that for an answer of
+    /// somebody else.
     #[must_use]
     pub fn sign_response(
         &self,
         request: &RequestParts<'_>,
+        request_body: &[u8],
         response: &ResponseParts<'_>,
         now: UnixTime,
     ) -> Option<ResponseSignature> {
+        if !is_bound(request, request_body) {
+            return None;
+        }
         let asked = fields::signature_input(request.header("accept-signature").ok()?, TAG).ok()?;
         let nonce = nonce_of(&asked)?;
 
-        let content_digest = content_digest(response.body);
+        let content_digest = content_digest(if request.method == "HEAD" { &[] } else { response.body });
         let components = covered(request, response);
         let parameters =
             format!(r#";created={};nonce="{nonce}";keyid="{}";alg="ed25519";tag="{TAG}""#, now.as_secs(), self.id());
@@ -59,6 +67,15 @@ impl ServerKey {
     }
 }
 
+/// Whether the body of a request is what its digest says; without a digest there is none.
+fn is_bound(request: &RequestParts<'_>, body: &[u8]) -> bool {
+    match request.header("content-digest") {
+        Ok(field) => ContentDigest::read(field).is_some_and(|digest| digest.is_of(body)),
+        Err(NoValue::Absent) => request.body == Body::Absent && body.is_empty(),
+        Err(NoValue::Ambiguous) => false,
+    }
+}
+
 /// The nonce of a request for a signature, or of a signature.
 pub(super) fn nonce_of<'a>(input: &SignatureInput<'a>) -> Option<&'a str> {
     input.parameters.iter().find_map(|(name, value)| match value {
@@ -70,9 +87,8 @@ pub(super) fn nonce_of<'a>(input: &SignatureInput<'a>) -> Option<&'a str> {
 /// What a signature of a response must cover: what client and server both know of it.
 pub(super) fn covered(request: &RequestParts<'_>, response: &ResponseParts<'_>) -> Vec<Component<'static>> {
     let mut components = vec![Component::of("@status"), Component::of("content-digest")];
-    if header(response.headers, "content-type") != Err(NoValue::Absent) {
-        components.push(Component::of("content-type"));
-    }
+    let typed = ["content-type", "content-encoding"].into_iter();
+    components.extend(typed.filter(|name| header(response.headers, name) != Err(NoValue::Absent)).map(Component::of));
     components.extend(["@method", "@authority", "@path", "@query"].map(Component::of_request));
     let headers = ["authorization", "content-digest", "signature-input", "signature"].into_iter();
     components.extend(headers.filter(|name| request.has_header(name)).map(Component::of_request));

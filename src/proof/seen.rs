@@ -1,6 +1,7 @@
 //! The signed requests that a process has accepted, for as long as a copy could be accepted, too.
 
 use core::hash::{BuildHasherDefault, Hasher};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +19,9 @@ use crate::time::UnixTime;
 pub struct SeenRequests {
     /// Each behind its own lock. A session's marks are in one part, so that they can be counted.
     parts: [Mutex<Part>; PARTS],
-    most_per_part: usize,
+    /// Marks in all parts.
+    count: AtomicUsize,
+    capacity: usize,
     most_per_session: u16,
 }
 
@@ -31,7 +34,6 @@ struct Part {
     buckets: VecDeque<Bucket>,
     /// Buckets below this number are gone.
     gone_below: u64,
-    count: usize,
 }
 
 struct Bucket {
@@ -57,8 +59,8 @@ impl SeenRequests {
     /// Room for this many requests, and this many of one session among those signed in the same 30 seconds.
     #[must_use]
     pub fn new(capacity: usize, most_per_session: u16) -> Self {
-        let most_per_part = capacity.div_ceil(PARTS);
-        Self { parts: core::array::from_fn(|_| Mutex::default()), most_per_part, most_per_session }
+        let parts = core::array::from_fn(|_| Mutex::default());
+        Self { parts, count: AtomicUsize::new(0), capacity, most_per_session }
     }
 
     /// Remembers a request, if it is new. Only authentic ones get here: forged ones would fill the memory.
@@ -69,20 +71,22 @@ impl SeenRequests {
         let (session, created) = (*proof.session_id().as_bytes(), proof.created());
         let part = &self.parts[usize::from(session[0]) % PARTS];
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        part.forget(now);
-        let full = part.count >= self.most_per_part;
+        self.count.fetch_sub(part.forget(now), Ordering::Relaxed);
         let bucket = part.bucket(created.as_secs() / BUCKET_SECS).ok_or(NotRemembered::Forgotten)?;
         let mark = u128::from_ne_bytes(proof.mark);
         if bucket.marks.contains(&mark) {
             return Ok(Inserted::Exists);
         }
         let of_session = bucket.per_session.entry(u128::from_ne_bytes(session)).or_default();
-        if full || *of_session >= self.most_per_session {
+        if *of_session >= self.most_per_session {
+            return Err(NotRemembered::Full);
+        }
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+            self.count.fetch_sub(1, Ordering::Relaxed);
             return Err(NotRemembered::Full);
         }
         *of_session += 1;
         bucket.marks.insert(mark);
-        part.count += 1;
         Ok(Inserted::Created)
     }
 }
@@ -94,18 +98,20 @@ impl core::fmt::Debug for SeenRequests {
 }
 
 impl Part {
-    /// Lets go of the buckets in which everything is too old.
-    fn forget(&mut self, now: UnixTime) {
+    /// Lets go of the buckets in which everything is too old. Returns how many marks these had.
+    fn forget(&mut self, now: UnixTime) -> usize {
+        let mut forgotten = 0;
         let is_over = |bucket: &Bucket| {
             let end = UnixTime::from_secs((bucket.number + 1).saturating_mul(BUCKET_SECS));
             end.saturating_add(Candidate::MAX_AGE) < now
         };
         while self.buckets.front().is_some_and(is_over) {
             if let Some(bucket) = self.buckets.pop_front() {
-                self.count -= bucket.marks.len();
+                forgotten += bucket.marks.len();
                 self.gone_below = bucket.number + 1;
             }
         }
+        forgotten
     }
 
     /// `None` for one that is gone.

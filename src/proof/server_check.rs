@@ -6,7 +6,7 @@ use super::base::signature_base;
 use super::candidate::instant;
 use super::digest::{ContentDigest, decode};
 use super::fields::{self, SignatureInput, Value};
-use super::parts::{RequestParts, ResponseParts, header};
+use super::parts::{Body, RequestParts, ResponseParts, header};
 use super::response::{TAG, covered, nonce_of, push_value};
 use super::sign::nonce_text;
 use super::{Candidate, ServerPublicKey};
@@ -26,11 +26,11 @@ use crate::time::UnixTime;
 /// let accept_signature = check.accept_signature();
 /// let request = RequestParts {
 ///     method: "GET", scheme: "https", authority: "api.example", path: "/hello", query: None,
-///     headers: &[("accept-signature", accept_signature.as_bytes())], also_signed: &[], body: Body::None,
+///     headers: &[("accept-signature", accept_signature.as_bytes())], also_signed: &[], body: Body::Absent,
 /// };
 /// # // The server.
 /// # let answer = ResponseParts { status: 200, headers: &[], body: b"hi" };
-/// # let signed = server.sign_response(&request, &answer, UnixTime::from_secs(1_800_000_000)).ok_or("not asked")?;
+/// # let signed = server.sign_response(&request, b"", &answer, UnixTime::from_secs(1_800_000_000)).ok_or("not asked")?;
 /// # let digest = signed.content_digest;
 /// # let (input, signature) = (signed.headers.signature_input, signed.headers.signature);
 /// // Sent, and answered.
@@ -63,10 +63,10 @@ pub enum UnknownServer {
     /// By a key that is not among the pinned ones.
     #[error("the response is signed with another key")]
     UnknownKey,
-    /// The signature leaves out something that it must cover, or the response answers another request.
+    /// The signature leaves out something that it must cover, or is for another nonce: an old answer, or somebody else's.
     #[error("the response is signed for another request, or only in part")]
     NotCovered,
-    /// The signature does not match.
+    /// The signature does not match: another key, another response, or an answer to another request.
     #[error("the signature of the response does not match")]
     BadSignature,
     /// The body is not the one that was signed.
@@ -100,7 +100,7 @@ impl ServerCheck {
 
     /// Whether the response is that of a server with one of these keys, to this request. The request's parts are those
     /// that were sent, with the headers `authorization`, `content-digest`, `signature-input` and `signature` if it had
-    /// them.
+    /// them. One with a body needs the digest: what has none, somebody could have replaced by another question.
     ///
     /// The time is not compared with any clock: the nonce is new, so the answer is, too.
     ///
@@ -112,6 +112,9 @@ impl ServerCheck {
         request: &RequestParts<'_>,
         response: &ResponseParts<'_>,
     ) -> Result<AuthenticResponse, UnknownServer> {
+        if request.body == Body::Present && !request.has_header("content-digest") {
+            return Err(UnknownServer::NotCovered);
+        }
         let field = |name| header(response.headers, name).map_err(|_| UnknownServer::NotSigned);
         let (inputs, signatures) = (field("signature-input")?, field("signature")?);
         if inputs.len() + signatures.len() > Candidate::MAX_LEN {

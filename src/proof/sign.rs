@@ -100,9 +100,9 @@ pub(super) fn nonce_text<R: CryptoRng + ?Sized>(rng: &mut R) -> String {
 /// What the profile demands of these parts, and no more.
 fn covered<'a>(parts: &RequestParts<'a>) -> Vec<Component<'a>> {
     let mut names = vec!["@method", "@authority", "@path", "@query", "authorization"];
-    if parts.body == Body::Some {
+    if parts.body == Body::Present {
         names.push("content-digest");
-        names.extend(Some("content-type").filter(|name| parts.has_header(name)));
+        names.extend(["content-type", "content-encoding"].into_iter().filter(|name| parts.has_header(name)));
     }
     for name in parts.also_signed.iter().filter(|name| parts.has_header(name)) {
         if !names.contains(name) {

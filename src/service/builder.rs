@@ -14,6 +14,7 @@ use crate::id::Tenant;
 use crate::keyring::KeyRing;
 use crate::observer::{NoObserver, Observer};
 use crate::policy::Policy;
+use crate::proof::SeenRequests;
 use crate::store::SessionStore;
 
 /// Puts a [`Sessions`] together.
@@ -95,15 +96,19 @@ impl SessionsBuilder {
     }
 
     /// Where the marks of signed requests are kept; in the store of the sessions unless set. All servers that accept
-    /// requests of the same sessions need the same one, or a copy is accepted once by each of them.
+    /// requests of the same sessions need the same one, or a copy is accepted once by each of them. It must keep what it
+    /// acknowledged, also when the service starts again, or copies of the last minute are accepted then: a store in memory
+    /// will not do. Replaces [`Self::replay_in_memory`].
     pub fn replay_store(self, store: impl SessionStore + 'static) -> Self {
         Self { marks: MarkStore::Other(Box::new(store)), ..self }
     }
 
     /// Keeps the marks of signed requests in memory only, for a service of one process: no store is asked.
     ///
-    /// After a start it cannot know what was accepted before. So for the first 30 seconds requests with access tokens
-    /// from before are refused ([`RequestError::JustStarted`](super::RequestError::JustStarted)).
+    /// After a start it cannot know what was accepted before. So requests with access tokens from before, or from the first
+    /// seconds (the verifier's leeway), are refused unless they were signed, by the client's clock, more than 30 seconds
+    /// after the start ([`RequestError::JustStarted`](super::RequestError::JustStarted)). The process before must have
+    /// ended by then, and the clock must not be put back in between. Replaces [`Self::replay_store`].
     pub fn replay_in_memory(self) -> Self {
         Self { marks: MarkStore::ThisProcess, ..self }
     }
@@ -124,7 +129,8 @@ impl SessionsBuilder {
         if pool_kib < needed_kib {
             return Err(BuildError::KdfPoolTooSmall { pool_kib, needed_kib });
         }
-        let marks = Marks::new(self.marks, self.mark_capacity, self.policy.max_signed_requests(), self.clock.now());
+        let seen = SeenRequests::new(self.mark_capacity, self.policy.max_signed_requests());
+        let marks = Marks::new(seen, self.marks, self.clock.now(), self.access_tokens.verifier().leeway());
         Ok(Sessions(Arc::new(Service {
             marks,
             store: self.store,

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::{Service, Sessions, os_rng};
 use crate::access_token::{AccessToken, HostClaims, HostClaimsError, RenewableAccess};
 use crate::authorize::Grant;
+use crate::id::SessionId;
 use crate::observer::Event;
 use crate::proof::{
     Accepted, Candidate, Fresh, MessageParts, NotRemembered, Proof, ProofError, RequestKey, RequestParts, SeenRequests,
@@ -17,6 +18,8 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BoundAccessToken {
+    /// Which session: the `keyid` of its signatures.
+    pub session_id: SessionId,
     /// Goes with each request. It says which key must sign.
     pub access_token: AccessToken,
     /// The key. The device keeps it in memory only.
@@ -29,7 +32,7 @@ pub struct BoundAccessToken {
 /// | --- | --- | --- | --- |
 /// | `Proof` | `invalid_proof` | 401 | signs again, with the key of its token and a clock that is right |
 /// | | `invalid_token` | 401 | unlocks |
-/// | | `replayed` | 409 | signs anew for each attempt |
+/// | | `replayed` | 409 | signs anew what may happen twice; the request may have been carried out |
 /// | `Overloaded`, `JustStarted` | `overloaded` | 503 with `Retry-After` | signs again later |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | signs again later |
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +47,11 @@ pub enum RequestError {
         /// When there is room again.
         retry_after: Duration,
     },
-    /// The service has just started and does not know yet what it accepted before. Only where marks are
+    /// The service has just started and does not know what it accepted before. Only where marks are
     /// [in memory](super::SessionsBuilder::replay_in_memory).
-    #[error("just started: requests from before might come again for {} s", retry_after.as_secs())]
+    #[error("just started: such a request may have been accepted before")]
     JustStarted {
-        /// When it does.
+        /// When one that is signed anew will be accepted, if the client's clock goes on as it does.
         retry_after: Duration,
     },
     /// The store did not answer. Nothing was accepted.
@@ -83,6 +86,8 @@ pub(super) struct Marks {
     seen: SeenRequests,
     store: MarkStore,
     started_at: UnixTime,
+    /// How far ahead of this clock an access token may be issued.
+    leeway: Duration,
 }
 
 /// Who knows of copies that come to other processes.
@@ -94,8 +99,8 @@ pub(super) enum MarkStore {
 }
 
 impl Marks {
-    pub(super) fn new(store: MarkStore, capacity: usize, most_per_session: u16, started_at: UnixTime) -> Self {
-        Self { seen: SeenRequests::new(capacity, most_per_session), store, started_at }
+    pub(super) fn new(seen: SeenRequests, store: MarkStore, started_at: UnixTime, leeway: Duration) -> Self {
+        Self { seen, store, started_at, leeway }
     }
 
     /// The store beside that of the sessions, if there is one.
@@ -106,18 +111,21 @@ impl Marks {
         }
     }
 
-    /// How long it takes until no request could have been accepted before the start. One with a key that was given out
-    /// since was not.
-    fn blind_for<A>(&self, proof: &Proof<A>, now: UnixTime) -> Option<Duration> {
-        let old_key = proof.token_issued_at().as_secs() <= self.started_at.as_secs();
-        let sighted_from = self.started_at.saturating_add(Candidate::MAX_SKEW);
-        (old_key && proof.created() <= sighted_from).then(|| now.until(sighted_from).max(Duration::from_secs(1)))
+    /// Whether the request may have been accepted before the start, and if so, how much later it should have been signed.
+    /// One with a key that was given out since was not; who gave it out may have been ahead by the leeway.
+    fn blind_for<A>(&self, proof: &Proof<A>) -> Option<Duration> {
+        let old_keys_until = self.started_at.saturating_add(self.leeway);
+        let old_key = proof.token_issued_at().as_secs() <= old_keys_until.as_secs();
+        let sighted_from = self.started_at.saturating_add(Candidate::MAX_SKEW + Duration::from_secs(1));
+        let blind = proof.created().until(sighted_from);
+        (old_key && !blind.is_zero()).then_some(blind)
     }
 }
 
 impl Sessions {
     /// An access token that is bound to a fresh key of its client, and that key: for an API that wants its requests
-    /// [signed](crate::proof). The grant is that of an unlock; claims of the host's own may be added, `()` has none.
+    /// [signed](crate::proof). The grant is that of an unlock, whose own access token is then not handed out; claims of the
+    /// host's own may be added, `()` has none. (After a renewal, [`Sessions::mint`] keeps the key that the client has.)
     ///
     /// # Errors
     /// [`HostClaimsError`].
@@ -128,7 +136,8 @@ impl Sessions {
     ) -> Result<BoundAccessToken, HostClaimsError> {
         let claims = HostClaims::new(claims)?;
         let (id, request_key) = RequestKey::issue(&self.0.keys, grant.session_id, &mut os_rng());
-        Ok(BoundAccessToken { access_token: self.0.mint(&grant.rebound_to(id), &claims), request_key })
+        let access_token = self.0.mint(&grant.rebound_to(id), &claims);
+        Ok(BoundAccessToken { session_id: grant.session_id, access_token, request_key })
     }
 
     /// Accepts a signed request, once. Its body is still to be compared, and may be read now: the request is its
@@ -189,7 +198,7 @@ impl Service {
             MarkStore::Other(store) => Some(&**store),
             MarkStore::ThisProcess => None,
         };
-        if let (None, Some(retry_after)) = (store, marks.blind_for(&proof, now)) {
+        if let (None, Some(retry_after)) = (store, marks.blind_for(&proof)) {
             return Err(RequestError::JustStarted { retry_after });
         }
         let mut inserted = marks.seen.insert_new(&proof, now).map_err(|why| match why {
@@ -199,6 +208,8 @@ impl Service {
         // Here for the first time: perhaps it came to another process.
         if let (Inserted::Created, Some(store)) = (inserted, store) {
             inserted = store.insert_new(&proof.mark()).await?;
+            // A store that took long may have been asked when the mark of a copy was gone.
+            proof.check_age(self.now())?;
         }
         if inserted == Inserted::Exists {
             self.report(&Event::Replayed { session_id: proof.session_id() });

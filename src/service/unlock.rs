@@ -23,7 +23,8 @@ pub struct UnlockedSession {
     pub session_id: SessionId,
     /// Whose.
     pub subject: Subject,
-    /// For the API. The device keeps it in memory only.
+    /// For the API. The device keeps it in memory only. It is a bearer's: where requests are to be signed, hand out that of
+    /// [`Sessions::mint_bound`] instead.
     pub access_token: AccessToken,
     /// What the access token was minted for: [`Sessions::mint`] makes another one, with claims of the host's own.
     pub grant: Grant,

@@ -19,6 +19,11 @@ fn proof(request: &Request) -> Proof {
     request.parts(|parts| Candidate::read(parts, now())?.verify(&verifier(), &keys(1), now())).unwrap()
 }
 
+fn proof_at(request: &Request, at: u64) -> Proof {
+    let at = UnixTime::from_secs(at);
+    request.parts(|parts| Candidate::read(parts, at)?.verify(&verifier(), &keys(1), at)).unwrap()
+}
+
 fn with_nonce(nonce: usize) -> Request {
     Request::new().parameter("qeCQ0Ycn5Gk1r8uJ0kqk1A", &format!("{nonce:016}")).signed()
 }
@@ -86,6 +91,14 @@ fn a_covered_header_is_there_once() {
         twice.headers.push((name.into(), value));
         assert_eq!(twice.sent(), Err(ProofError::Ambiguous), "{name}");
     }
+    let other_case = Request::new().signed().with(|request| {
+        request.headers.push(("Content-Type".into(), "text/html".into()));
+    });
+    assert_eq!(other_case.sent(), Err(ProofError::Ambiguous), "names have no case");
+    let upper = Request::new().signed().with(|request| {
+        request.headers.iter_mut().for_each(|(name, _)| *name = name.to_uppercase());
+    });
+    assert_eq!(upper.sent(), Ok(()));
     let padded = Request::new().signed().with(|request| {
         let value = format!("  {}\t", request.header_mut("content-type"));
         *request.header_mut("content-type") = value;
@@ -215,7 +228,7 @@ fn two_calls_alike_in_one_second_are_two() {
 
 #[test]
 fn nothing_is_evicted() {
-    for seen in [SeenRequests::new(16, 100), SeenRequests::new(1600, 1)] {
+    for seen in [SeenRequests::new(1, 100), SeenRequests::new(1600, 1)] {
         let first = proof(&with_nonce(0));
         assert_eq!(seen.insert_new(&first, now()), Ok(Inserted::Created));
         for nonce in 1..100 {
@@ -238,6 +251,21 @@ fn a_mark_lasts_as_long_as_its_signature() {
         }
         assert_eq!(seen.insert_new(&first, at(ahead + 121)), Err(NotRemembered::Forgotten), "nor does it come back");
         assert_eq!(seen.insert_new(&first, at(0)), Err(NotRemembered::Forgotten), "when the clock is put back");
+    }
+}
+
+/// Requests that were signed at times all over the window, in any order.
+#[test]
+fn what_is_forgotten_stays_forgotten() {
+    let signed_at =
+        |at: u64| proof_at(&Request::new().parameter(&NOW.to_string(), &at.to_string()).signed(), at.max(NOW));
+    let seen = SeenRequests::new(1600, 100);
+    let (ahead, behind) = (signed_at(NOW + 30), signed_at(NOW - 30));
+    for (proof, at) in [(&ahead, NOW), (&behind, NOW), (&signed_at(NOW + 200), NOW + 200)] {
+        assert_eq!(seen.insert_new(proof, UnixTime::from_secs(at)), Ok(Inserted::Created));
+    }
+    for proof in [&ahead, &behind] {
+        assert_eq!(seen.insert_new(proof, now()), Err(NotRemembered::Forgotten), "though the clock was put back");
     }
 }
 
@@ -277,7 +305,7 @@ fn hostile_numbers_are_refused_and_nothing_panics() {
 fn who_cannot_set_headers_signs_a_message() {
     let (id, key) = RequestKey::issue(&keys(1), SESSION, &mut Fixed(9));
     let token = access_token(Some(id), SESSION);
-    let parts = MessageParts { access_token: &token, parts: &[("socket", b"wss://api.example/events")] };
+    let parts = MessageParts { access_token: &token, service: "wss://api.example", parts: &[("open", b"events")] };
     let signature = key.sign_message(&parts, now(), &mut Fixed(1));
     let candidate = Candidate::read_message(&parts, &signature, now()).unwrap();
     assert_eq!(candidate.verify(&verifier(), &keys(1), now()).unwrap().session_id(), SESSION);

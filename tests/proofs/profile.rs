@@ -64,7 +64,8 @@ fn what_is_not_covered_is_refused() {
 fn every_parameter_is_of_the_profile() {
     for (from, to) in [
         (r#";nonce="qeCQ0Ycn5Gk1r8uJ0kqk1A""#, ""),
-        ("qeCQ0Ycn5Gk1r8uJ0kqk1A", "short"),
+        ("qeCQ0Ycn5Gk1r8uJ0kqk1A", "fifteen_letters"),
+        ("qeCQ0Ycn5Gk1r8uJ0kqk1A", &"a".repeat(65)),
         ("qeCQ0Ycn5Gk1r8uJ0kqk1A", "qeCQ0Ycn5Gk1r8uJ0kqk1+"),
         (";created=1800000000", ""),
         ("created=1800000000", "created=\"1800000000\""),
@@ -178,6 +179,13 @@ fn signatures_that_are_not_exactly_one_are_refused() {
         edited("signature-input", |text| format!("{text}, x=(\"{}\")", "a".repeat(4096))).sent(),
         Err(ProofError::Malformed)
     );
+    // The two headers together are too long, each by itself is not.
+    let long = request.clone().with(|request| {
+        let more = "a".repeat(2000);
+        request.header_mut("signature-input").push_str(&format!(", x=(\"{more}\")"));
+        request.header_mut("signature").push_str(&format!(", x=:{more}:"));
+    });
+    assert_eq!(long.sent(), Err(ProofError::Malformed));
     // Those of others are passed over.
     let beside = request.clone().with(|request| {
         let input = request.header_mut("signature-input");
@@ -252,6 +260,16 @@ fn the_example_of_the_rfc_is_refused() {
 }
 
 #[test]
+fn how_a_body_is_to_be_read_is_signed_with_it() {
+    let header = ("content-encoding".to_owned(), "gzip".to_owned());
+    let packed = Request::new().with(|request| request.headers.push(header.clone()));
+    assert_eq!(packed.clone().signed().sent(), Err(ProofError::NotCovered));
+    assert_eq!(packed.covering(&format!(r#"{COVERED} "content-encoding""#)).signed().sent(), Ok(()));
+    let relabelled = Request::new().signed().with(|request| request.headers.push(header));
+    assert_eq!(relabelled.sent(), Err(ProofError::NotCovered));
+}
+
+#[test]
 fn headers_that_mean_something_to_the_host_are_signed() {
     let with_header = |covered: &str| {
         let header = ("idempotency-key".to_owned(), "7".to_owned());
@@ -291,5 +309,7 @@ fn a_body_may_come_in_pieces() {
     }
     let bare = Request::new().covering(BARE).with(|request| request.body = None).signed();
     assert_eq!(in_pieces(&bare, &[b"", b""]), Ok(SESSION));
-    assert_eq!(in_pieces(&bare, &[b"x"]), Err(ProofError::BadDigest), "nothing was signed");
+    for pieces in [&[&b"x"[..]][..], &[b"x", b""], &[b"", b"x"]] {
+        assert_eq!(in_pieces(&bare, pieces), Err(ProofError::BadDigest), "nothing was signed");
+    }
 }

@@ -40,14 +40,21 @@ impl TryRng for Fixed {
 impl TryCryptoRng for Fixed {}
 
 pub(crate) fn keys(pepper: u32) -> Keys {
+    keys_of(pepper, "")
+}
+
+pub(crate) fn keys_of(pepper: u32, tenant: &str) -> Keys {
     let secret: Vec<u8> = (0..32).collect();
     let pepper = Pepper::new(PepperId(pepper), secret.clone()).unwrap();
-    KeyRing::new(pepper, secret).unwrap().keys(&Tenant::default())
+    KeyRing::new(pepper, secret).unwrap().keys(&Tenant::new(tenant).unwrap())
 }
 
 pub(crate) fn access_token(cnf: Option<RequestKeyId>, session: SessionId) -> String {
+    access_token_until(cnf, session, NOW + 600)
+}
+
+pub(crate) fn access_token_until(cnf: Option<RequestKeyId>, session: SessionId, exp: u64) -> String {
     let cnf = cnf.map(|id| format!(r#","cnf":{{"kid":"{id}"}}"#)).unwrap_or_default();
-    let exp = NOW + 600;
     let claims = format!(
         r#"{{"iss":"i","aud":"a","client_id":"c","sub":"alice","exp":{exp},"iat":{NOW},"auth_time":{NOW},"jti":"AAAAAAAAAAAAAAAAAAAAAA","sid":"{session}","amr":["pin"]{cnf}}}"#
     );
@@ -161,7 +168,7 @@ impl Request {
             query: self.query.as_deref(),
             headers: &headers,
             also_signed: self.also_signed,
-            body: if self.body.is_some() { Body::Some } else { Body::None },
+            body: if self.body.is_some() { Body::Present } else { Body::Absent },
         })
     }
 

@@ -4,13 +4,15 @@ use base64ct::{Base64, Encoding};
 use ed25519_dalek::{Signer, SigningKey};
 use pinlatch::UnixTime;
 use pinlatch::proof::{
-    Body, RequestParts, ResponseParts, ServerCheck, ServerKey, ServerKeyError, ServerPublicKey, UnknownServer,
+    Body, RequestParts, ResponseParts, ResponseSignature, ServerCheck, ServerKey, ServerKeyError, ServerPublicKey,
+    UnknownServer, content_digest,
 };
 use sha2::{Digest, Sha256};
 
 use crate::request::Fixed;
 
 const SECRET: &[u8; 32] = b"a server's secret, 32 bytes long";
+const ASKED: &[u8] = br#"{"pin":"739216"}"#;
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 fn server() -> ServerKey {
@@ -25,6 +27,7 @@ struct Exchange {
     path: &'static str,
     query: Option<&'static str>,
     request: Vec<(&'static str, String)>,
+    asked: Body,
     status: u16,
     response: Vec<(&'static str, String)>,
     body: String,
@@ -44,7 +47,7 @@ impl Exchange {
         let request = [
             ("accept-signature", check(1).accept_signature()),
             ("authorization", "Bearer token".into()),
-            ("content-digest", "sha-256=:AAAA:".into()),
+            ("content-digest", content_digest(ASKED)),
             ("signature-input", "sig1=()".into()),
             ("signature", "sig1=:AAAA:".into()),
         ];
@@ -54,6 +57,7 @@ impl Exchange {
             path: "/authorize",
             query: Some("a=1"),
             request: request.into(),
+            asked: Body::Present,
             status: 200,
             response: vec![("content-type", "application/json".into()), ("x-other", "x".into())],
             body: r#"{"balance":5}"#.into(),
@@ -75,17 +79,21 @@ impl Exchange {
             query: self.query,
             headers: &request,
             also_signed: &[],
-            body: Body::Some,
+            body: self.asked,
         };
         then(&request, &ResponseParts { status: self.status, headers: &response, body: self.body.as_bytes() })
     }
 
-    /// As the server answers.
-    fn answered(mut self) -> Self {
-        let signed = self.parts(|request, response| server().sign_response(request, response, NOW)).unwrap();
+    fn signed(&mut self, signed: ResponseSignature) {
         self.response.push(("content-digest", signed.content_digest));
         self.response.push(("signature-input", signed.headers.signature_input));
         self.response.push(("signature", signed.headers.signature));
+    }
+
+    /// As the server answers.
+    fn answered(mut self) -> Self {
+        let signed = self.parts(|request, response| server().sign_response(request, ASKED, response, NOW)).unwrap();
+        self.signed(signed);
         self
     }
 
@@ -106,22 +114,24 @@ impl Exchange {
 #[test]
 fn an_answer_is_the_servers_own() {
     assert_eq!(Exchange::new().answered().seen(), Ok(NOW));
-    let bare = Exchange::new().with(|exchange| {
+    let mut bare = Exchange::new().with(|exchange| {
         exchange.request.truncate(1);
         exchange.response.clear();
-        (exchange.query, exchange.body, exchange.status) = (None, String::new(), 503);
+        (exchange.query, exchange.body, exchange.status, exchange.asked) = (None, String::new(), 503, Body::Absent);
     });
-    assert_eq!(bare.answered().seen(), Ok(NOW), "an error without a body, to a request without a key");
+    let signed = bare.parts(|request, response| server().sign_response(request, b"", response, NOW)).unwrap();
+    bare.signed(signed);
+    assert_eq!(bare.seen(), Ok(NOW), "an error without a body, to a request without a key or a body");
 }
 
 /// As RFC 9421 writes it, by hand.
 #[test]
 fn the_signature_is_that_of_rfc_9421() {
-    let mut exchange = Exchange::new().with(|exchange| exchange.request.truncate(2)).answered();
+    let mut exchange = Exchange::new().with(|exchange| exchange.request.truncate(3)).answered();
     let digest = format!("sha-256=:{}:", Base64::encode_string(&Sha256::digest(exchange.body.as_bytes())));
     let input = concat!(
         r#"("@status" "content-digest" "content-type" "@method";req "@authority";req "@path";req "@query";req "#,
-        r#""authorization";req);created=1800000000;nonce="AQEBAQEBAQEBAQEBAQEBAQ";keyid="server-1";alg="ed25519";"#,
+        r#""authorization";req "content-digest";req);created=1800000000;nonce="AQEBAQEBAQEBAQEBAQEBAQ";keyid="server-1";alg="ed25519";"#,
         r#"tag="pinlatch-response/1""#
     );
     let base = format!(
@@ -133,7 +143,9 @@ fn the_signature_is_that_of_rfc_9421() {
          \"@path\";req: /authorize\n\
          \"@query\";req: ?a=1\n\
          \"authorization\";req: Bearer token\n\
-         \"@signature-params\": {input}"
+         \"content-digest\";req: {}\n\
+         \"@signature-params\": {input}",
+        content_digest(ASKED)
     );
     let signature = SigningKey::from_bytes(SECRET).sign(base.as_bytes()).to_bytes();
     assert_eq!(*exchange.header("content-digest"), digest);
@@ -187,10 +199,50 @@ fn an_answer_to_another_question_is_refused() {
     let theirs = Exchange::new().with(|exchange| exchange.request[1].1 = "Bearer thief".into()).answered();
     let relayed = answered.clone().with(|exchange| exchange.response = theirs.response);
     assert_eq!(relayed.seen(), Err(UnknownServer::BadSignature));
-    let unsigned = Exchange::new().with(|exchange| exchange.request.truncate(2)).answered();
+    let unsigned = Exchange::new().with(|exchange| exchange.request.truncate(3)).answered();
     let relayed = answered.clone().with(|exchange| exchange.response = unsigned.response);
     assert_eq!(relayed.seen(), Err(UnknownServer::NotCovered));
     assert_eq!(answered.seen_with(2, &[server().public_key()]), Err(UnknownServer::NotCovered), "an old answer");
+}
+
+/// Somebody in between keeps what the client signed or digested, and asks something else under it.
+#[test]
+fn an_answer_to_another_body_is_refused() {
+    let signed = |exchange: &Exchange, body: &[u8]| {
+        exchange.parts(|request, response| server().sign_response(request, body, response, NOW)).is_some()
+    };
+    let asked = Exchange::new();
+    assert!(signed(&asked, ASKED));
+    for body in [&b""[..], br#"{"pin":"000000"}"#, &ASKED[1..]] {
+        assert!(!signed(&asked, body), "the digest is compared before anything is signed");
+    }
+    let without = asked.with(|exchange| exchange.request.retain(|(name, _)| *name != "content-digest"));
+    assert!(!signed(&without, ASKED) && !signed(&without, b""), "a body without a digest could be any");
+    let bodiless = without.clone().with(|exchange| exchange.asked = Body::Absent);
+    assert!(signed(&bodiless, b"") && !signed(&bodiless, ASKED));
+
+    // A server that signs it all the same.
+    let mut believed = without;
+    let response = bodiless.parts(|request, response| server().sign_response(request, b"", response, NOW)).unwrap();
+    believed.signed(response);
+    assert_eq!(believed.seen(), Err(UnknownServer::NotCovered));
+}
+
+#[test]
+fn an_answer_to_head_has_no_body() {
+    let head = Exchange::new().with(|exchange| exchange.method = "HEAD").answered();
+    let seen = head.with(|exchange| exchange.body.clear());
+    assert_eq!(seen.seen(), Ok(NOW));
+}
+
+#[test]
+fn how_an_answer_is_to_be_read_is_signed_with_it() {
+    let packed = Exchange::new().with(|exchange| exchange.response.push(("content-encoding", "br".into()))).answered();
+    assert_eq!(packed.seen(), Ok(NOW));
+    let relabelled = packed.with(|exchange| *exchange.header("content-encoding") = "gzip".into());
+    assert_eq!(relabelled.seen(), Err(UnknownServer::BadSignature));
+    let added = Exchange::new().answered().with(|exchange| exchange.response.push(("content-encoding", "br".into())));
+    assert_eq!(added.seen(), Err(UnknownServer::NotCovered));
 }
 
 #[test]
@@ -295,7 +347,7 @@ fn nothing_is_signed_that_nobody_asked_for() {
             Some(accept) => exchange.request[0].1 = accept.into(),
             None => drop(exchange.request.remove(0)),
         });
-        exchange.parts(|request, response| server().sign_response(request, response, NOW))
+        exchange.parts(|request, response| server().sign_response(request, ASKED, response, NOW))
     };
     let good = check(1).accept_signature();
     assert!(asked(Some(&good)).is_some());
@@ -315,9 +367,9 @@ fn nothing_is_signed_that_nobody_asked_for() {
     }
     assert!(asked(None).is_none());
     let twice = Exchange::new().with(|exchange| exchange.request.push(("authorization", "Bearer x".into())));
-    assert!(twice.parts(|request, response| server().sign_response(request, response, NOW)).is_none());
+    assert!(twice.parts(|request, response| server().sign_response(request, ASKED, response, NOW)).is_none());
     let odd = Exchange::new().with(|exchange| exchange.status = 7);
-    assert!(odd.parts(|request, response| server().sign_response(request, response, NOW)).is_none());
+    assert!(odd.parts(|request, response| server().sign_response(request, ASKED, response, NOW)).is_none());
 }
 
 #[test]

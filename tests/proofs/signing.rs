@@ -1,7 +1,7 @@
 //! What our client signs, our server accepts, and nothing else of it.
 
 use pinlatch::proof::{Body, Candidate, MessageParts, ProofError, RequestKey, RequestParts, content_digest};
-use pinlatch::{AccessTokenError, UnixTime};
+use pinlatch::{AccessTokenError, SessionId, UnixTime};
 
 use crate::request::*;
 
@@ -60,6 +60,11 @@ fn a_request_that_cannot_be_signed_says_why() {
     assert_eq!(refused(|request| request.headers.retain(|(name, _)| name != "content-digest")), "content-digest");
     assert_eq!(refused(|request| request.headers.push(("content-type".into(), "x".into()))), "content-type");
     assert_eq!(refused(|request| request.path = "/a b".into()), "@path");
+    for authority in ["", "API.example", "api.example:443", "api example"] {
+        let request = Request::new().with(|request| request.authority = authority.into());
+        let signed = request.parts(|parts| key().sign_request(SESSION, parts, now(), &mut Fixed(3)));
+        assert_eq!(signed.unwrap_err().component(), "@authority", "{authority}");
+    }
     assert_eq!(refused(|request| request.query = Some("a\nb".into())), "@query");
     let mut request = Request::new();
     without(&mut request, "content-type");
@@ -75,13 +80,42 @@ fn the_key_travels_as_text() {
     assert!(text[1..].parse::<RequestKey>().is_err() && format!("{}=", *text).parse::<RequestKey>().is_err());
 }
 
+/// By hand: HKDF (RFC 5869) of the pepper, and HMAC of salt and session behind their lengths.
+#[test]
+fn a_key_is_the_peppers_tenants_sessions_and_salts() {
+    use hkdf::Hkdf;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+
+    let by_hand = |tenant: &str, session: SessionId, salt: [u8; 16]| {
+        let (pepper, mut request): (Vec<u8>, _) = ((0..32).collect(), [0; 32]);
+        let info = format!("pinlatch/v1/request/{tenant}");
+        Hkdf::<Sha256>::new(None, &pepper).expand(info.as_bytes(), &mut request).unwrap();
+        let mut mac = Hmac::<Sha256>::new_from_slice(&request).unwrap();
+        for part in [&salt, session.as_bytes()] {
+            mac.update(&16_u64.to_be_bytes());
+            mac.update(part);
+        }
+        <[u8; 32]>::from(mac.finalize().into_bytes())
+    };
+    let other = SessionId::from_bytes([8; 16]);
+    for (tenant, session, salt) in [("", SESSION, 9), ("", SESSION, 10), ("", other, 9), ("acme", SESSION, 9)] {
+        let keys = keys_of(1, tenant);
+        let (id, key) = RequestKey::issue(&keys, session, &mut Fixed(salt));
+        assert_eq!(*key.expose_secret(), by_hand(tenant, session, [salt; 16]), "{tenant} {session} {salt}");
+        assert_eq!(id.as_bytes()[..4], [0, 0, 0, 1], "the pepper");
+        assert_eq!(id.as_bytes()[4..], [salt; 16]);
+    }
+}
+
 type Named<'a> = &'a [(&'a str, &'a [u8])];
 
-const CALL: Named<'_> = &[("service", b"wss://api.example"), ("call", b"transfer"), ("payload", b"\x00\xFF{}")];
+const CALL: Named<'_> = &[("version", b"1"), ("call", b"transfer"), ("payload", b"\x00\xFF{}")];
+const SERVICE: &str = "wss://api.example";
 
 /// A message, what it is taken for, and what comes of it.
 fn taken(token: &str, signature: &str, parts: Named<'_>, at: u64) -> Result<[u8; 16], ProofError> {
-    let parts = MessageParts { access_token: token, parts };
+    let parts = MessageParts { access_token: token, service: SERVICE, parts };
     let now = UnixTime::from_secs(at);
     let proof = Candidate::read_message(&parts, signature, now)?.verify(&verifier(), &keys(1), now)?;
     let mark = proof.mark().key.id;
@@ -89,7 +123,7 @@ fn taken(token: &str, signature: &str, parts: Named<'_>, at: u64) -> Result<[u8;
 }
 
 fn sign(parts: Named<'_>, token: &str, salt: u8) -> String {
-    key().sign_message(&MessageParts { access_token: token, parts }, now(), &mut Fixed(salt))
+    key().sign_message(&MessageParts { access_token: token, service: SERVICE, parts }, now(), &mut Fixed(salt))
 }
 
 #[test]
@@ -106,14 +140,28 @@ fn a_message_is_its_parts() {
         &[CALL[1], CALL[0], CALL[2]],
         &[CALL[0], CALL[1], CALL[2], ("", b"")],
         &[("", b""), CALL[0], CALL[1], CALL[2]],
-        &[("servicew", b"ss://api.example"), CALL[1], CALL[2]],
-        &[("service", b"wss://api.examplecalltransfer"), CALL[2]],
+        &[("version1", b""), CALL[1], CALL[2]],
+        &[("version", b"1calltransfer"), CALL[2]],
         &[CALL[0], ("Call", b"transfer"), CALL[2]],
         &[CALL[0], CALL[1], ("payload", b"\x00\xFF{} ")],
     ];
     for other in others {
         assert_eq!(taken(&token, &signature, other, NOW), Err(ProofError::BadSignature), "{other:?}");
     }
+    for service in ["wss://api.exampl", "wss://api.exampleversion", "ws://api.example", ""] {
+        let parts = MessageParts { access_token: &token, service, parts: CALL };
+        let verified = |signature: &str| {
+            let candidate = Candidate::read_message(&parts, signature, now())?;
+            candidate.verify(&verifier(), &keys(1), now()).map(drop)
+        };
+        assert!(verified(&signature).is_err(), "{service}");
+        let for_it = key().sign_message(&parts, now(), &mut Fixed(1));
+        assert_eq!(verified(&for_it).is_ok(), !service.is_empty(), "nothing is for nobody");
+    }
+    // Another token of the same key, as it comes of a renewal.
+    let renewed = access_token_until(Some(RequestKey::issue(&keys(1), SESSION, &mut Fixed(9)).0), SESSION, NOW + 601);
+    assert_ne!(renewed, token);
+    assert_eq!(taken(&renewed, &signature, CALL, NOW), Err(ProofError::BadSignature), "the token is signed, too");
     for at in [NOW + 60, NOW - 5] {
         assert!(taken(&token, &signature, CALL, at).is_ok(), "{at}");
     }
@@ -170,7 +218,7 @@ fn digests_are_of_the_bytes_as_they_are() {
         query: None,
         headers: &[("authorization", b"Bearer x"), ("content-digest", b"  sha-256=:AAAA:\t")],
         also_signed: &[],
-        body: Body::Some,
+        body: Body::Present,
     };
     // The signer takes the digest as it is given; whether it is the body's is the verifier's to see.
     assert!(key().sign_request(SESSION, &parts, now(), &mut Fixed(1)).is_ok());

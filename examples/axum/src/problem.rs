@@ -62,7 +62,7 @@ impl Problem {
             "outside_hours" => (StatusCode::FORBIDDEN, "Outside the hours of use."),
             "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "There is no room for more; try again."),
             "pin_required" => (StatusCode::UNAUTHORIZED, "The session must be unlocked with its PIN."),
-            "replayed" => (StatusCode::CONFLICT, "The request came before; sign it again."),
+            "replayed" => (StatusCode::CONFLICT, "The request came before."),
             "session_ended" => (StatusCode::UNAUTHORIZED, "The session has ended; log in."),
             "superseded" => (StatusCode::CONFLICT, "A newer wrapped token was handed out; use that one."),
             "throttled" => (StatusCode::TOO_MANY_REQUESTS, "Too many wrong PINs; wait."),
@@ -158,7 +158,12 @@ impl From<LiveAccessError> for Problem {
 impl From<ProofError> for Problem {
     fn from(error: ProofError) -> Self {
         tracing::info!(%error, "signed request");
-        Self::new(error.code())
+        let problem = Self::new(error.code());
+        match error {
+            // What an honest client can do something about.
+            ProofError::Stale | ProofError::FromTheFuture => problem.with("reason", "clock"),
+            _ => problem,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, response};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pinlatch::access_token::RenewableAccess;
-use pinlatch::proof::{self, Accepted, RequestParts, ResponseParts, ServerKey};
+use pinlatch::proof::{self, Accepted, RequestParts, ResponseParts};
 use pinlatch::{ClockPolicy, Sessions, SystemClock};
 use serde::de::DeserializeOwned;
 
@@ -77,7 +77,7 @@ impl Received {
         let empty = |length: &HeaderValue| length.as_bytes() == b"0";
         let framed = parts.headers.contains_key("transfer-encoding")
             || parts.headers.get("content-length").is_some_and(|length| !empty(length));
-        Self::of(parts, if framed { proof::Body::Some } else { proof::Body::None })
+        Self::of(parts, if framed { proof::Body::Present } else { proof::Body::Absent })
     }
 
     /// Whether somebody meant it to be signed. Such a request is accepted as that or not at all.
@@ -138,8 +138,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Signed<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let framing = if body.is_end_stream() { proof::Body::None } else { proof::Body::Some };
-        let (_, body) = Received::of(&parts, framing).accept(app, body).await?;
+        let (_, body) = Received::of(&parts, framing(&body)).accept(app, body).await?;
         Ok(Self { body: serde_json::from_slice(&body).map_err(|_| Problem::new("bad_request"))? })
     }
 }
@@ -153,19 +152,26 @@ pub(crate) async fn sign_answers(State(app): State<App>, request: Request, next:
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let received = Received::of(&parts, proof::Body::Some);
-    let (mut parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
+    let framing = framing(&body);
+    let Ok(asked) = read(body).await else { return Problem::new("bad_request").into_response() };
+    let received = Received::of(&parts, framing);
+    let request = Request::from_parts(parts, Body::from(asked.clone()));
+    let (mut parts, body) = next.run(request).await.into_parts();
     let Ok(body) = to_bytes(body, MAX_ANSWER).await else { return Problem::new("unavailable").into_response() };
-    if let Some(signature) = signature(&app.origins, &app.server_key, &received, &parts, &body) {
-        parts.headers.extend(signature);
+    for (name, value) in signature(&app, &received, &asked, &parts, &body).into_iter().flatten() {
+        parts.headers.insert(name, value);
     }
     Response::from_parts(parts, Body::from(body))
 }
 
+fn framing(body: &Body) -> proof::Body {
+    if body.is_end_stream() { proof::Body::Absent } else { proof::Body::Present }
+}
+
 fn signature(
-    origins: &Origins,
-    key: &ServerKey,
+    app: &App,
     received: &Received,
+    asked: &[u8],
     answer: &response::Parts,
     body: &[u8],
 ) -> Option<[(HeaderName, HeaderValue); 3]> {
@@ -173,7 +179,8 @@ fn signature(
     let headers: Vec<(&str, &[u8])> =
         answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let response = ResponseParts { status: answer.status.as_u16(), headers: &headers, body };
-    let signed = key.sign_response(&received.parts(origins, &lines)?, &response, SystemClock.now())?;
+    let request = received.parts(&app.origins, &lines)?;
+    let signed = app.server_key.sign_response(&request, asked, &response, SystemClock.now())?;
     let header = |name, value: String| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
     Some([
         header("content-digest", signed.content_digest)?,
@@ -196,7 +203,7 @@ mod tests {
     use axum::Router;
     use axum::http::StatusCode;
     use axum::routing::post;
-    use pinlatch::proof::content_digest;
+    use pinlatch::proof::{ServerKey, content_digest};
     use pinlatch::stores::MemoryStore;
     use pinlatch::{
         AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, SessionId, Subject,
@@ -235,7 +242,7 @@ mod tests {
             query: None,
             headers: &[("authorization", authorization.as_bytes()), ("content-digest", digest.as_bytes())],
             also_signed: &[],
-            body: proof::Body::Some,
+            body: proof::Body::Present,
         };
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let signature = bound.request_key.sign_request(session_id, &parts, SystemClock.now(), &mut rng).unwrap();

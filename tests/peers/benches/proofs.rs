@@ -119,7 +119,7 @@ fn parts<'a>(headers: &'a [(&'a str, &'a [u8])]) -> RequestParts<'a> {
         query: Some("dry=1"),
         headers,
         also_signed: &[],
-        body: Body::Some,
+        body: Body::Present,
     }
 }
 
@@ -171,7 +171,7 @@ fn requests(criterion: &mut Criterion) {
 fn messages(criterion: &mut Criterion) {
     let world = World::new();
     let named: [(&str, &[u8]); 2] = [("call", b"transfer"), ("payload", br#"{"to":"bob","amount":5}"#)];
-    let parts = MessageParts { access_token: world.token(), parts: &named };
+    let parts = MessageParts { access_token: world.token(), service: "wss://api.example", parts: &named };
     let signature = world.key.sign_message(&parts, world.now, &mut UnwrapErr(getrandom::SysRng));
     let mut list: [Contestant<'_>; 1] = [("pinlatch, access token and all", &mut || {
         let candidate = Candidate::read_message(black_box(&parts), &signature, world.now).unwrap();

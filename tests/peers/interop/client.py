@@ -35,6 +35,8 @@ server = MappingKeyResolver(private_keys={}, public_keys={given["server_key"]["k
 
 def authentic(response):
     components = ["@status", "content-digest", "content-type", '"@method";req', '"@authority";req', '"@path";req']
+    if "signature" not in response.headers:
+        return False
     result = HTTPSignatureAuth.verify(
         response,
         require_components=[*components, '"@query";req', '"authorization";req', '"signature";req'],

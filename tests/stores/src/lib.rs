@@ -98,7 +98,7 @@ impl Device {
             query: None,
             headers,
             also_signed: &[],
-            body: Body::None,
+            body: Body::Absent,
         };
         let headers = [("authorization", authorization.as_bytes())];
         let at = UnixTime::from_secs(created);

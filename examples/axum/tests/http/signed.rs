@@ -67,7 +67,7 @@ impl Call {
             query: self.query,
             headers: &headers,
             also_signed: &["idempotency-key"],
-            body: if self.body.is_some() { Body::Some } else { Body::None },
+            body: if self.body.is_some() { Body::Present } else { Body::Absent },
         })
     }
 }
@@ -313,6 +313,16 @@ async fn answers_are_signed_for_who_asks() {
 
     let plain = device.send(&Call::get("/api/me")).await;
     assert!(plain.headers.get("signature").is_none(), "nobody asked");
+    // Somebody in between asks with another body under the digest of the first.
+    let asked = check();
+    let login = json!({"username": "bob", "password": "hunter2hunter2hunter2", "pin": PIN}).to_string();
+    let digest = content_digest(br#"{"username":"alice"}"#);
+    let call = asking(Call { path: "/login", body: Some(login), ..Call::transfer() }, &asked);
+    let relayed = device.send(&call.clone().header("content-digest", digest)).await;
+    assert_eq!(relayed.status, 201);
+    assert!(relayed.headers.get("signature").is_none(), "that is not what was asked");
+    let undigested = device.send(&call).await;
+    assert!(undigested.headers.get("signature").is_none(), "nor could anybody tell");
     let old = check();
     let call = asking(Call::get("/api/me"), &old);
     let reply = device.send(&call).await;

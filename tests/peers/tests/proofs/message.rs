@@ -105,7 +105,7 @@ impl Message {
             query: self.query.as_deref(),
             headers: &headers,
             also_signed: &[],
-            body: if self.body.is_some() { Body::Some } else { Body::None },
+            body: if self.body.is_some() { Body::Present } else { Body::Absent },
         })
     }
 

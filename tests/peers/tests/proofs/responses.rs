@@ -27,7 +27,9 @@ fn others_verify_our_answers() {
             let typed: &[(&str, &[u8])] = &[("content-type", b"application/json")];
             let typed = if dice.once_in(2) { typed } else { &[] };
             let response = ResponseParts { status, headers: typed, body: body.as_bytes() };
-            let signed = request.parts(|request| server_key.sign_response(request, &response, SystemClock.now()));
+            let asked = request.body.clone().unwrap_or_default();
+            let signed =
+                request.parts(|request| server_key.sign_response(request, &asked, &response, SystemClock.now()));
             let signed = signed.unwrap();
             let mut headers: serde_json::Map<_, _> = typed
                 .iter()
