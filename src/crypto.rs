@@ -32,9 +32,13 @@ impl MacKey {
 
     /// HMAC-SHA256 of one message as it stands (RFC 2104), for formats that others define.
     pub(crate) fn mac_plain(&self, message: &[u8]) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        mac.finalize().into_bytes().into()
+        self.clone().into_mac_plain(message)
+    }
+
+    /// The same for a key that is not needed any more: it need not be copied, nor the copy erased.
+    pub(crate) fn into_mac_plain(mut self, message: &[u8]) -> [u8; 32] {
+        self.0.update(message);
+        self.0.finalize().into_bytes().into()
     }
 }
 

@@ -1,8 +1,6 @@
 //! The structured fields of signatures (RFC 8941), as far as they occur in them, in their one canonical spelling: what is
 //! signed is the text itself, so text that could be written otherwise is refused.
 
-use arrayvec::ArrayVec;
-
 /// Not the canonical text of such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -13,8 +11,8 @@ pub(super) struct SignatureInput<'a> {
     pub(super) label: &'a str,
     /// The covered components with the parameters, as they stand: the value of `@signature-params`.
     pub(super) text: &'a str,
-    pub(super) components: ArrayVec<Component<'a>, MOST_COMPONENTS>,
-    pub(super) parameters: ArrayVec<(&'a str, Value<'a>), MOST_PARAMETERS>,
+    pub(super) components: Vec<Component<'a>>,
+    pub(super) parameters: Vec<(&'a str, Value<'a>)>,
 }
 
 /// A component identifier.
@@ -108,12 +106,12 @@ pub(super) fn signature<'a>(field: &'a str, label: &str) -> Result<&'a str, Malf
 
 /// Algorithm and base64 text of a `Content-Digest` field that has exactly one digest.
 pub(super) fn digest(field: &str) -> Result<(&str, &str), Malformed> {
-    let mut digests = ArrayVec::<_, 1>::new();
+    let mut found = None;
     for_each_member(field, |input, algorithm| {
         let digest = (algorithm, input.byte_sequence()?);
-        digests.try_push(digest).map_err(|_| Malformed)
+        if found.replace(digest).is_none() { Ok(()) } else { Err(Malformed) }
     })?;
-    digests.pop().ok_or(Malformed)
+    found.ok_or(Malformed)
 }
 
 /// The most bytes of a field, or of two that belong together.
@@ -127,17 +125,18 @@ fn for_each_member<'a>(
     mut read: impl FnMut(&mut Input<'a>, &'a str) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
     let mut input = Input { rest: field };
-    let mut labels = ArrayVec::<&str, MOST_MEMBERS>::new();
+    let (mut labels, mut count) = ([""; MOST_MEMBERS], 0);
     if field.len() > MAX_LEN {
         return Err(Malformed);
     }
     loop {
         let label = input.key()?;
         // The last of several members with one label would count; which one was signed nobody knows.
-        if labels.contains(&label) {
+        if labels[..count].contains(&label) {
             return Err(Malformed);
         }
-        labels.try_push(label).map_err(|_| Malformed)?;
+        *labels.get_mut(count).ok_or(Malformed)? = label;
+        count += 1;
         input.expect(b'=')?;
         read(&mut input, label)?;
         if input.rest.is_empty() {
@@ -227,9 +226,9 @@ impl<'a> Input<'a> {
         Ok(if negative { -value } else { value })
     }
 
-    fn inner_list(&mut self) -> Result<ArrayVec<Component<'a>, MOST_COMPONENTS>, Malformed> {
+    fn inner_list(&mut self) -> Result<Vec<Component<'a>>, Malformed> {
         self.expect(b'(')?;
-        let mut components = ArrayVec::new();
+        let mut components = Vec::with_capacity(8);
         while !self.eat(b')') {
             if !components.is_empty() {
                 self.expect(b' ')?;
@@ -240,20 +239,23 @@ impl<'a> Input<'a> {
                 self.parameters()?;
             }
             let parameters = &start[..start.len() - self.rest.len()];
-            components.try_push(Component { name, parameters }).map_err(|_| Malformed)?;
+            if components.len() == MOST_COMPONENTS {
+                return Err(Malformed);
+            }
+            components.push(Component { name, parameters });
         }
         Ok(components)
     }
 
-    fn parameters(&mut self) -> Result<ArrayVec<(&'a str, Value<'a>), MOST_PARAMETERS>, Malformed> {
-        let mut parameters = ArrayVec::<(&str, Value<'_>), MOST_PARAMETERS>::new();
+    fn parameters(&mut self) -> Result<Vec<(&'a str, Value<'a>)>, Malformed> {
+        let mut parameters: Vec<(&str, Value<'_>)> = Vec::with_capacity(MOST_PARAMETERS);
         while self.eat(b';') {
             let name = self.key()?;
             let value = if self.eat(b'=') { self.value()? } else { Value::Other };
-            if parameters.iter().any(|(known, _)| *known == name) {
+            if parameters.len() == MOST_PARAMETERS || parameters.iter().any(|(known, _)| *known == name) {
                 return Err(Malformed);
             }
-            parameters.try_push((name, value)).map_err(|_| Malformed)?;
+            parameters.push((name, value));
         }
         Ok(parameters)
     }

@@ -81,7 +81,7 @@ impl<'a> RequestParts<'a> {
     }
 
     pub(super) fn has_header(&self, name: &str) -> bool {
-        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+        self.headers.iter().any(|(known, _)| is(known, name))
     }
 
     /// Appends the value of a component of a request's own signature: none has parameters.
@@ -111,16 +111,20 @@ impl<'a> RequestParts<'a> {
     }
 }
 
+/// Names have no case. Most come in lowercase.
+fn is(known: &str, name: &str) -> bool {
+    known.len() == name.len() && (known == name || known.eq_ignore_ascii_case(name))
+}
+
 /// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
 pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a str, NoValue> {
-    let mut lines = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    let mut lines = headers.iter().filter(|(known, _)| is(known, name));
     let (_, value) = lines.next().ok_or(NoValue::Absent)?;
     if lines.next().is_some() {
         return Err(NoValue::Ambiguous);
     }
     // Without stopping at the first one, it is done in whole vectors of bytes.
-    let strange = |byte: &u8| u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') & u8::from(*byte != b'\t');
-    let visible = value.iter().fold(0, |any, byte| any | strange(byte)) == 0;
+    let visible = value.iter().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~' | b'\t'));
     let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
     Ok(value.trim_matches([' ', '\t']))
 }

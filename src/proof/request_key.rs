@@ -95,7 +95,7 @@ impl Candidate<'_> {
         }
         let key = RequestKey(*keys.request_key(key, session_id).ok_or(ProofError::WrongKey)?).mac_key();
         let expected = match &self.signed {
-            Signed::Base(base) => Zeroizing::new(key.mac_plain(base.as_bytes())),
+            Signed::Base(base) => Zeroizing::new(key.into_mac_plain(base.as_bytes())),
             Signed::Message(envelope) => envelope.mac(&key),
         };
         if !bool::from(expected.ct_eq(&self.signature)) {
