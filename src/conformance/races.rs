@@ -81,6 +81,7 @@ async fn counting(bench: &Bench<'_>) -> Checked {
             let counted = count_of(&present) + 1;
             let (expected, revision) = (present.revision, present.revision + 1);
             let next = Record { revision, body: counted.to_be_bytes().to_vec(), ..present };
+            let_others().await;
             if store.replace_if(expected, &next).await? == Swap::Replaced {
                 left -= 1;
             }
@@ -93,6 +94,19 @@ async fn counting(bench: &Bench<'_>) -> Checked {
     expect("what was left to count", done.await?, vec![0; 8])?;
     let counted = bench.one.load(&key).await?.as_ref().map(count_of);
     expect("the count", counted, Some(8 * EACH))
+}
+
+/// Between what was read and what is written others have their turn, also where all run on one thread.
+async fn let_others() {
+    let mut waited = false;
+    core::future::poll_fn(|context| {
+        if core::mem::replace(&mut waited, true) {
+            return core::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        core::task::Poll::Pending
+    })
+    .await;
 }
 
 fn count_of(record: &Record) -> u64 {
@@ -114,6 +128,7 @@ async fn resurrecting(bench: &Bench<'_>) -> Checked {
                     continue;
                 }
                 let next = Record { revision: present.revision + 1, ..present.clone() };
+                let_others().await;
                 if store.replace_if(present.revision, &next).await? == Swap::Missing {
                     break;
                 }
