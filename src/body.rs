@@ -66,6 +66,16 @@ pub fn read_subject(keys: &Keys, record: &Record) -> Result<SubjectState, Record
     SubjectState::decode(open(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
 }
 
+/// Makes a record that belongs to nobody in particular.
+pub(crate) fn record_of(keys: &Keys, key: RecordKey, revision: u64, expires_at: UnixTime, encoding: &[u8]) -> Record {
+    seal(keys, key, None, revision, expires_at, encoding)
+}
+
+/// The encoding in an authentic record.
+pub(crate) fn encoding_of<'a>(keys: &Keys, record: &'a Record) -> Result<&'a [u8], RecordRefused> {
+    open(keys, record)
+}
+
 fn seal(
     keys: &Keys,
     key: RecordKey,

@@ -83,6 +83,13 @@ id! {
     RequestKeyId([u8; 20])
 }
 
+id! {
+    /// The public name of a challenge of a one-time code: 16 random bytes. It may be logged and grants nothing.
+    ///
+    /// As text it is 22 characters of base64url.
+    OtpChallengeId([u8; 16])
+}
+
 /// A name that cannot be used. Correct the input; retrying does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -195,6 +202,40 @@ impl fmt::Display for KeyId {
     }
 }
 
+name! {
+    /// Whom one-time codes are sent to, in the one spelling that the host has for them: 1 to 255 bytes.
+    /// [`Recipient::phone`] is for telephone numbers.
+    Recipient, 1 to 255 bytes
+}
+
+name! {
+    /// What a one-time code is for: 1 to 64 bytes. One that was sent for something else is not accepted.
+    OtpPurpose, 1 to 64 bytes
+}
+
+impl OtpPurpose {
+    /// To log in.
+    #[must_use]
+    pub fn login() -> Self {
+        Self("login".into())
+    }
+}
+
+impl Recipient {
+    /// A telephone number in its international form, with the plus sign, and with spaces, hyphens, dots and parentheses
+    /// as people write them: `+49 (151) 123-45678`. It becomes the E.164 form, 8 to 15 digits behind the plus sign.
+    ///
+    /// # Errors
+    /// [`NameError::NotAnId`] for what is no such number; one without its country is none.
+    pub fn phone(text: &str) -> Result<Self, NameError> {
+        let written = |letter: &char| !matches!(letter, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{A0}');
+        let number: String = text.trim().chars().filter(written).collect();
+        let digits = number.strip_prefix('+').ok_or(NameError::NotAnId)?;
+        let valid = (8..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        if valid && !digits.starts_with('0') { Ok(Self(number.into())) } else { Err(NameError::NotAnId) }
+    }
+}
+
 impl Default for Tenant {
     fn default() -> Self {
         Self("".into())
@@ -212,6 +253,28 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         for wrong in ["", "short", "w8PDw8PDw8PDw8PDw8PDwx", "w8PDw8PDw8PDw8PDw8PDwwA"] {
             assert_eq!(wrong.parse::<SessionId>(), Err(NameError::NotAnId), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_telephone_number_has_one_spelling() {
+        for text in ["+4915112345678", " +49 151 1234 5678 ", "+49 (151) 123-45678", "+49.151/12345678"] {
+            assert_eq!(Recipient::phone(text).unwrap().as_str(), "+4915112345678", "{text}");
+        }
+        for wrong in [
+            "",
+            "+",
+            "4915112345678",
+            "015112345678",
+            "004915112345678",
+            "+0491511234567",
+            "+49151",
+            "+49151123456789012",
+            "+49151x2345678",
+            "+49+15112345678",
+            "٠",
+        ] {
+            assert_eq!(Recipient::phone(wrong), Err(NameError::NotAnId), "{wrong}");
         }
     }
 

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::crypto::{MacKey, NotAuthentic, SealKey, derive_key, is_weak_secret};
-use crate::id::{RequestKeyId, SessionId, Subject, Tenant};
+use crate::id::{OtpChallengeId, OtpPurpose, Recipient, RequestKeyId, SessionId, Subject, Tenant};
 use crate::record::{OwnerKey, RecordKey, RecordKind};
 use crate::stretch::Stretched;
 use crate::token::{SessionToken, TokenDigest, WrapId};
@@ -191,6 +191,12 @@ impl Keys {
         OwnerKey(self.subject_record(subject).id)
     }
 
+    /// Where the record of a recipient of one-time codes lies.
+    #[must_use]
+    pub fn recipient_record(&self, recipient: &Recipient) -> RecordKey {
+        RecordKey { kind: RecordKind::OtpRecipient, id: self.index_of(RecordKind::OtpRecipient, recipient.as_str()) }
+    }
+
     /// `MAC(K_index, kind, name)[..16]`; the tenant is in the key.
     fn index_of(&self, kind: RecordKind, name: &str) -> [u8; 16] {
         let mac = self.index.mac(&[&[kind.as_u8()], name.as_bytes()]);
@@ -213,6 +219,7 @@ pub(crate) struct PepperKeys {
     digest: MacKey,
     record: MacKey,
     request: MacKey,
+    otp: MacKey,
 }
 
 impl PepperKeys {
@@ -225,6 +232,7 @@ impl PepperKeys {
             digest: MacKey::new(&key("digest")),
             record: MacKey::new(&key("record")),
             request: MacKey::new(&key("request")),
+            otp: MacKey::new(&key("otp")),
         }
     }
 
@@ -256,6 +264,25 @@ impl PepperKeys {
     /// What is xored over a token: depends on the pepper, the one wrap, and the PIN.
     pub(crate) fn mask(&self, handle: &[u8], stretched: &Stretched) -> Zeroizing<[u8; 32]> {
         self.mask.mac(&[handle, stretched.expose_secret()])
+    }
+
+    /// What the database keeps of the secret of a challenge's holder.
+    pub(crate) fn otp_holder(&self, id: OtpChallengeId, holder: &[u8; 16]) -> [u8; 16] {
+        *self.otp.mac(&[b"holder", id.as_bytes(), holder]).first_chunk().expect("a MAC has 32 bytes")
+    }
+
+    /// 64 bits for the code of a challenge.
+    pub(crate) fn otp_code(
+        &self,
+        purpose: &OtpPurpose,
+        recipient: &Recipient,
+        id: OtpChallengeId,
+        holder: &[u8; 16],
+        generation: u8,
+    ) -> u64 {
+        let (purpose, recipient) = (purpose.as_str().as_bytes(), recipient.as_str().as_bytes());
+        let mac = self.otp.mac(&[b"code", purpose, recipient, id.as_bytes(), holder, &[generation]]);
+        u64::from_be_bytes(*mac.first_chunk().expect("a MAC has 32 bytes"))
     }
 
     /// What a client signs its requests with.

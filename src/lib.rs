@@ -115,6 +115,7 @@ pub mod authorize;
 pub mod body;
 pub mod context;
 pub mod issue;
+pub mod otp;
 pub mod permission;
 pub mod pin;
 pub mod policy;

@@ -52,6 +52,10 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
+    pub(crate) const fn new(setting: &'static str, bounds: &'static str) -> Self {
+        Self { setting, bounds }
+    }
+
     /// The name of the setting.
     #[must_use]
     pub const fn setting(&self) -> &'static str {

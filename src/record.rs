@@ -14,6 +14,10 @@ pub enum RecordKind {
     Subject,
     /// One signed request that was accepted: while its mark is there, no copy of it is.
     ReplayMark,
+    /// One challenge of a one-time code.
+    OtpChallenge,
+    /// What was sent to a recipient of one-time codes, and guessed.
+    OtpRecipient,
 }
 
 impl RecordKind {
@@ -24,6 +28,8 @@ impl RecordKind {
             Self::Session => 1,
             Self::Subject => 2,
             Self::ReplayMark => 3,
+            Self::OtpChallenge => 4,
+            Self::OtpRecipient => 5,
         }
     }
 
@@ -34,6 +40,8 @@ impl RecordKind {
             1 => Some(Self::Session),
             2 => Some(Self::Subject),
             3 => Some(Self::ReplayMark),
+            4 => Some(Self::OtpChallenge),
+            5 => Some(Self::OtpRecipient),
             _ => None,
         }
     }
@@ -140,10 +148,17 @@ mod tests {
 
     #[test]
     fn kinds_keep_their_byte() {
-        for (kind, byte) in [(RecordKind::Session, 1), (RecordKind::Subject, 2)] {
+        let kinds = [
+            RecordKind::Session,
+            RecordKind::Subject,
+            RecordKind::ReplayMark,
+            RecordKind::OtpChallenge,
+            RecordKind::OtpRecipient,
+        ];
+        for (kind, byte) in kinds.into_iter().zip(1..) {
             assert_eq!(kind.as_u8(), byte);
             assert_eq!(RecordKind::from_u8(byte), Some(kind));
         }
-        assert_eq!(RecordKind::from_u8(0), None);
+        assert_eq!((RecordKind::from_u8(0), RecordKind::from_u8(6)), (None, None));
     }
 }

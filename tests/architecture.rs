@@ -38,6 +38,7 @@ const ORDER: &[&str] = &[
     "access_token",
     "renew",
     "proof",
+    "otp",
     // traits
     "store",
     "clock",

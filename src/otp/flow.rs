@@ -1,0 +1,313 @@
+//! The steps, each of which demands what the one before it has stored.
+
+use rand_core::CryptoRng;
+
+use super::challenge::{ChallengeRefused, ChallengeState};
+use super::code::OtpCode;
+use super::handle::ChallengeHandle;
+use super::recipient::{Message, OtpThrottled, RecipientState};
+use super::sms::{Sms, SmsTemplate};
+use super::{OtpPolicy, Resend};
+use crate::id::{OtpPurpose, Recipient, Subject};
+use crate::issue::FullLogin;
+use crate::keyring::Keys;
+use crate::record::{Inserted, Swap};
+use crate::time::UnixTime;
+
+/// Keys, rules, and the present, for one step.
+#[derive(Clone, Copy, Debug)]
+pub struct OtpContext<'a> {
+    /// Of the tenant.
+    pub keys: &'a Keys,
+    /// The rules.
+    pub policy: &'a OtpPolicy,
+    /// Read once for each decision.
+    pub now: UnixTime,
+}
+
+/// A state that must be stored before its evidence exists.
+///
+/// ```compile_fail
+/// // A code is not charged before a store says so.
+/// fn early<S, E>(step: pinlatch::otp::Unstored<S, E>) -> E { step.evidence }
+/// ```
+#[derive(Debug)]
+#[must_use = "a state that is not stored did not happen"]
+pub struct Unstored<S, E> {
+    state: S,
+    evidence: E,
+}
+
+impl<S, E> Unstored<S, E> {
+    /// What to store.
+    #[must_use]
+    pub const fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// Gives out the evidence if the swap took place.
+    ///
+    /// # Errors
+    /// The outcome, when it was another one. The step has to be repeated on a fresh state.
+    pub fn replaced(self, outcome: Swap) -> Result<(E, S), Swap> {
+        if outcome == Swap::Replaced { Ok((self.evidence, self.state)) } else { Err(outcome) }
+    }
+
+    /// Gives out the evidence if the record was new.
+    ///
+    /// # Errors
+    /// The outcome, when it was another one. The step has to be repeated on a fresh state.
+    pub fn inserted(self, outcome: Inserted) -> Result<(E, S), Inserted> {
+        if outcome == Inserted::Created { Ok((self.evidence, self.state)) } else { Err(outcome) }
+    }
+}
+
+/// Evidence that a message may be sent: it is counted.
+#[derive(Debug)]
+#[must_use = "a message that is not sent is to be reported as failed"]
+pub struct ChargedMessage {
+    message: Message,
+}
+
+/// Evidence that a guess of a recipient is counted.
+#[derive(Debug)]
+pub struct ChargedGuess {
+    at: UnixTime,
+}
+
+impl RecipientState {
+    /// Counts a message.
+    ///
+    /// # Errors
+    /// [`OtpThrottled`].
+    pub fn send<R: CryptoRng + ?Sized>(
+        &self,
+        context: &OtpContext<'_>,
+        rng: &mut R,
+    ) -> Result<Unstored<Self, ChargedMessage>, OtpThrottled> {
+        let (state, message) = self.charge_message(context.policy, context.now, rng)?;
+        Ok(Unstored { state, evidence: ChargedMessage { message } })
+    }
+
+    /// The state after a message that could not be sent: it is not counted any more, but the wait stays.
+    #[must_use]
+    pub fn not_sent(&self, charged: &ChargedMessage) -> Self {
+        self.message_failed(charged.message)
+    }
+
+    /// Counts a guess, before the code is looked at.
+    ///
+    /// # Errors
+    /// [`OtpThrottled`].
+    pub fn guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
+        let state = self.charge_guess(context.policy, context.now)?;
+        Ok(Unstored { state, evidence: ChargedGuess { at: context.now } })
+    }
+
+    /// The state without one guess: that of a right code, or of one that was not looked at.
+    #[must_use]
+    pub fn without(&self, charged: &ChargedGuess) -> Self {
+        self.withdraw_guess(charged.at)
+    }
+}
+
+/// Begins a challenge. `subject` is whom it leads to, nobody if the host does not know the recipient: then it goes as any
+/// other, without a message, and no code is right.
+#[must_use]
+pub fn begin<R: CryptoRng + ?Sized>(
+    purpose: OtpPurpose,
+    recipient: Recipient,
+    subject: Option<Subject>,
+    context: &OtpContext<'_>,
+    rng: &mut R,
+) -> (ChallengeState, ChallengeHandle) {
+    let (handle, pepper) = (ChallengeHandle::random(rng), context.keys.active());
+    let state = ChallengeState {
+        id: handle.id(),
+        pepper: pepper.id(),
+        holder: pepper.otp_holder(handle.id(), handle.holder()),
+        purpose,
+        recipient,
+        subject,
+        created_at: context.now,
+        expires_at: context.now.saturating_add(context.policy.lifetime()),
+        tries: 0,
+        generation: 0,
+        used: false,
+    };
+    (state, handle)
+}
+
+impl ChallengeState {
+    /// The message of a challenge, and the hint that stands in it. `None` if there is nobody to send it to.
+    #[must_use]
+    pub fn sms(
+        &self,
+        handle: &ChallengeHandle,
+        charged: &ChargedMessage,
+        template: &SmsTemplate,
+        context: &OtpContext<'_>,
+    ) -> Option<Sms> {
+        self.subject.as_ref()?;
+        let code = self.code(handle, context.keys, context.policy)?;
+        Some(template.message(self.recipient.clone(), charged.hint(context.policy), &code))
+    }
+
+    /// Whether another message may be sent for it, as far as the challenge itself is concerned.
+    ///
+    /// # Errors
+    /// [`ChallengeRefused`].
+    pub fn may_resend(&self, handle: &ChallengeHandle, context: &OtpContext<'_>) -> Result<(), ChallengeRefused> {
+        self.check(handle, &self.purpose, context.keys, context.policy, context.now)
+    }
+
+    /// What to store before another message is sent. `None` when it says the same code. Neither life nor tries begin anew.
+    #[must_use]
+    pub fn next_code(&self, policy: &OtpPolicy) -> Option<Self> {
+        match policy.resend() {
+            Resend::SameCode => None,
+            Resend::FreshCode => Some(Self { generation: self.generation.saturating_add(1), ..self.clone() }),
+        }
+    }
+
+    /// Whether the challenge takes a code, for this purpose and from this holder. Nothing is charged.
+    ///
+    /// # Errors
+    /// [`ChallengeRefused`].
+    pub fn admit<'a>(
+        &self,
+        handle: &'a ChallengeHandle,
+        purpose: &OtpPurpose,
+        context: &OtpContext<'_>,
+    ) -> Result<OpenChallenge<'a>, ChallengeRefused> {
+        self.check(handle, purpose, context.keys, context.policy, context.now)?;
+        Ok(OpenChallenge { state: self.clone(), handle })
+    }
+}
+
+impl ChargedMessage {
+    /// The digit in front of the code, if the policy wants one: to be shown beside the input.
+    #[must_use]
+    pub fn hint(&self, policy: &OtpPolicy) -> Option<u8> {
+        policy.hint().then_some(self.message.hint)
+    }
+
+    /// When the next message may be sent.
+    #[must_use]
+    pub fn next_at(&self, state: &RecipientState, policy: &OtpPolicy) -> UnixTime {
+        state.next_message_at(policy).unwrap_or(self.message.at)
+    }
+}
+
+/// Evidence that a challenge takes a code.
+#[derive(Debug)]
+pub struct OpenChallenge<'a> {
+    state: ChallengeState,
+    handle: &'a ChallengeHandle,
+}
+
+/// Evidence that a code was charged to its recipient and to its challenge. It may be looked at, once.
+#[derive(Debug)]
+#[must_use = "a charged code is to be judged"]
+pub struct ChargedTry<'a> {
+    state: ChallengeState,
+    handle: &'a ChallengeHandle,
+    guess: ChargedGuess,
+}
+
+/// A wrong code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongCode {
+    /// How many more this challenge takes.
+    pub tries_remaining: u8,
+}
+
+/// Evidence of the right code. It counts for nothing before the challenge is used up.
+#[derive(Debug)]
+#[must_use = "a right code is to be used"]
+pub struct RightCode {
+    guess: ChargedGuess,
+}
+
+impl<'a> OpenChallenge<'a> {
+    /// Charges the challenge, after its recipient.
+    pub fn charge(self, guess: ChargedGuess) -> Unstored<ChallengeState, ChargedTry<'a>> {
+        let state = ChallengeState { tries: self.state.tries.saturating_add(1), ..self.state };
+        Unstored { evidence: ChargedTry { state: state.clone(), handle: self.handle, guess }, state }
+    }
+}
+
+impl ChargedTry<'_> {
+    /// Compares, in the same time whatever is wrong. No code is right for a recipient that nobody is.
+    ///
+    /// # Errors
+    /// [`WrongCode`].
+    pub fn judge(self, code: &OtpCode, context: &OtpContext<'_>) -> Result<RightCode, WrongCode> {
+        let expected = self.state.code(self.handle, context.keys, context.policy);
+        let right = expected.is_some_and(|expected| expected.is(code)) & self.state.subject.is_some();
+        let tries_remaining = context.policy.tries().saturating_sub(self.state.tries);
+        if right { Ok(RightCode { guess: self.guess }) } else { Err(WrongCode { tries_remaining }) }
+    }
+}
+
+/// Evidence that somebody has received a message: who, and for what.
+#[derive(Debug)]
+#[must_use = "whoever has proven something wants it used"]
+pub struct ProvenRecipient {
+    recipient: Recipient,
+    purpose: OtpPurpose,
+    subject: Subject,
+    guess: ChargedGuess,
+}
+
+impl RightCode {
+    /// Uses the challenge up, in the state that is stored now, and takes back the charge of this code. What comes out is
+    /// evidence once it is stored; of two right codes at once the second finds the challenge used.
+    ///
+    /// # Errors
+    /// [`ChallengeRefused::Ended`].
+    pub fn consume(
+        &self,
+        present: &ChallengeState,
+    ) -> Result<Unstored<ChallengeState, ProvenRecipient>, ChallengeRefused> {
+        let Some(subject) = present.subject.clone().filter(|_| !present.used) else {
+            return Err(ChallengeRefused::Ended);
+        };
+        let state = ChallengeState { used: true, tries: present.tries.saturating_sub(1), ..present.clone() };
+        let (recipient, purpose) = (present.recipient.clone(), present.purpose.clone());
+        let guess = ChargedGuess { at: self.guess.at };
+        Ok(Unstored { state, evidence: ProvenRecipient { recipient, purpose, subject, guess } })
+    }
+}
+
+impl ProvenRecipient {
+    /// Who received the message.
+    #[must_use]
+    pub const fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// For what.
+    #[must_use]
+    pub const fn purpose(&self) -> &OtpPurpose {
+        &self.purpose
+    }
+
+    /// Whom the host said it leads to.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What its recipient's state no longer has to count.
+    #[must_use]
+    pub const fn guess(&self) -> &ChargedGuess {
+        &self.guess
+    }
+
+    /// A full login, if that is what the code was sent for.
+    #[must_use]
+    pub fn into_login(self) -> Option<FullLogin> {
+        (self.purpose == OtpPurpose::login()).then(|| FullLogin::vouched_by_host(self.subject))
+    }
+}

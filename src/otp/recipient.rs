@@ -1,0 +1,164 @@
+//! What is remembered of a recipient: messages and wrong codes of the last 24 hours, over all challenges.
+
+use core::time::Duration;
+
+use rand_core::CryptoRng;
+
+use super::OtpPolicy;
+use crate::encoding::{Malformed, Reader, Writer};
+use crate::time::UnixTime;
+
+const VERSION: u8 = 1;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Messages that failed count for the wait only, so there is a bound to them, too.
+const MOST_MESSAGES: usize = 40;
+const MOST_GUESSES: usize = 100;
+
+/// Too many messages or wrong codes. Wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many messages or wrong codes")]
+pub struct OtpThrottled {
+    /// When to try again.
+    pub retry_at: UnixTime,
+}
+
+/// A message that was sent, or was to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) at: UnixTime,
+    /// The digit in front of its code.
+    pub(super) hint: u8,
+    failed: bool,
+}
+
+/// The state of one recipient, whether they are known to the host or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecipientState {
+    messages: Vec<Message>,
+    /// When each wrong code was charged. Those of one instant cannot be told apart, and need not be.
+    guesses: Vec<UnixTime>,
+}
+
+impl RecipientState {
+    /// From when on the state says nothing any more.
+    #[must_use]
+    pub fn expires_at(&self, now: UnixTime) -> UnixTime {
+        now.saturating_add(OtpPolicy::DAY)
+    }
+
+    /// What is older than a day is over. A clock that was put back makes nothing over.
+    fn forget(&mut self, now: UnixTime) {
+        let recent = |at: UnixTime| now < at.saturating_add(OtpPolicy::DAY);
+        self.messages.retain(|message| recent(message.at));
+        self.guesses.retain(|at| recent(*at));
+    }
+
+    /// Charges a message.
+    pub(super) fn charge_message<R: CryptoRng + ?Sized>(
+        &self,
+        policy: &OtpPolicy,
+        now: UnixTime,
+        rng: &mut R,
+    ) -> Result<(Self, Message), OtpThrottled> {
+        let mut state = self.clone();
+        state.forget(now);
+        if let Some(retry_at) = state.next_message_at(policy).filter(|at| now < *at) {
+            return Err(OtpThrottled { retry_at });
+        }
+        let message = Message { at: now, hint: state.free_hint(rng), failed: false };
+        state.messages.push(message);
+        Ok((state, message))
+    }
+
+    /// When the next message may be sent, as far as there is something to wait for.
+    pub(super) fn next_message_at(&self, policy: &OtpPolicy) -> Option<UnixTime> {
+        let sent: Vec<UnixTime> =
+            self.messages.iter().filter(|message| !message.failed).map(|message| message.at).collect();
+        // The oldest of the last n must be over.
+        let room = |limit: usize, span: Duration| {
+            let oldest = sent.len().checked_sub(limit).and_then(|at| sent.get(at))?;
+            Some(oldest.saturating_add(span))
+        };
+        let last = self.messages.last()?;
+        let in_the_hour = sent.iter().filter(|at| last.at < at.saturating_add(HOUR)).count();
+        let cool_down = last.at.saturating_add(policy.cool_down(in_the_hour));
+        let per_hour = room(policy.sends_per_hour().into(), HOUR);
+        let per_day = room(policy.sends_per_day().into(), OtpPolicy::DAY);
+        let memory = (self.messages.len() >= MOST_MESSAGES).then(|| self.messages[0].at.saturating_add(OtpPolicy::DAY));
+        [Some(cool_down), per_hour, per_day, memory].into_iter().flatten().max()
+    }
+
+    /// A digit that no message of the last half hour has, as long as there is one.
+    fn free_hint<R: CryptoRng + ?Sized>(&self, rng: &mut R) -> u8 {
+        let recent = self.messages.iter().rev().take(9).map(|message| message.hint);
+        let taken: Vec<u8> = recent.collect();
+        let free: Vec<u8> = (0..10).filter(|digit| !taken.contains(digit)).collect();
+        let at = usize::try_from(rng.next_u64() % free.len() as u64).expect("less than ten");
+        free[at]
+    }
+
+    /// A message that could not be sent: it is no longer counted, but the wait before the next one stays.
+    pub(super) fn message_failed(&self, message: Message) -> Self {
+        let mut state = self.clone();
+        if let Some(found) = state.messages.iter_mut().rev().find(|known| **known == message) {
+            found.failed = true;
+        }
+        state
+    }
+
+    /// Charges a code before it is looked at.
+    pub(super) fn charge_guess(&self, policy: &OtpPolicy, now: UnixTime) -> Result<Self, OtpThrottled> {
+        let mut state = self.clone();
+        state.forget(now);
+        let over = state.guesses.len().checked_sub(policy.guesses_per_day().into());
+        if let Some(oldest) = over.and_then(|at| state.guesses.get(at)) {
+            return Err(OtpThrottled { retry_at: oldest.saturating_add(OtpPolicy::DAY) });
+        }
+        state.guesses.push(now);
+        Ok(state)
+    }
+
+    /// Takes one charge back: of a right code, or of one that was not looked at.
+    pub(super) fn withdraw_guess(&self, charged_at: UnixTime) -> Self {
+        let mut state = self.clone();
+        if let Some(at) = state.guesses.iter().position(|at| *at == charged_at) {
+            state.guesses.remove(at);
+        }
+        state
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(3 + self.messages.len() * 10 + self.guesses.len() * 8);
+        let count = |len: usize| u8::try_from(len).expect("bounded where they are added");
+        out.u8(VERSION);
+        out.u8(count(self.messages.len()));
+        for message in &self.messages {
+            out.time(message.at);
+            out.u8(message.hint);
+            out.u8(message.failed.into());
+        }
+        out.u8(count(self.guesses.len()));
+        for at in &self.guesses {
+            out.time(*at);
+        }
+        out.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Reader::new(bytes);
+        if input.u8()? != VERSION {
+            return Err(Malformed);
+        }
+        let messages: Vec<Message> = (0..input.u8()?)
+            .map(|_| {
+                let (at, hint, failed) = (input.time()?, input.u8()?, input.u8()?);
+                let valid = hint < 10 && failed < 2;
+                if valid { Ok(Message { at, hint, failed: failed == 1 }) } else { Err(Malformed) }
+            })
+            .collect::<Result<_, _>>()?;
+        let guesses: Vec<UnixTime> = (0..input.u8()?).map(|_| input.time()).collect::<Result<_, _>>()?;
+        input.finish()?;
+        let fits = messages.len() <= MOST_MESSAGES && guesses.len() <= MOST_GUESSES;
+        if fits { Ok(Self { messages, guesses }) } else { Err(Malformed) }
+    }
+}

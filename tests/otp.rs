@@ -1,0 +1,588 @@
+//! One-time codes without a store: the steps, and every way around them that others have left open.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use pinlatch::id::{OtpChallengeId, OtpPurpose, Recipient};
+use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
+use pinlatch::otp::*;
+use pinlatch::record::Swap;
+use pinlatch::{Subject, Tenant, UnixTime};
+use proptest::prelude::*;
+use rand_core::{TryCryptoRng, TryRng};
+
+const START: UnixTime = UnixTime::from_secs(1_800_000_000);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const PHONE: &str = "+4915112345678";
+
+/// Reproducible, and different each time (SplitMix64).
+struct Dice(u64);
+
+impl TryRng for Dice {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.try_next_u64()?.to_le_bytes().first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Ok(mixed ^ mixed >> 31)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            let next = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&next[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Dice {}
+
+fn keys_of(pepper: u32, tenant: &str) -> Keys {
+    let secret: Vec<u8> = (0..32).collect();
+    let pepper = Pepper::new(PepperId(pepper), secret.clone()).unwrap();
+    KeyRing::new(pepper, secret).unwrap().keys(&Tenant::new(tenant).unwrap())
+}
+
+fn code_in(sms: &Sms) -> String {
+    sms.expose_secret().rsplit_once('#').unwrap().1.to_owned()
+}
+
+/// A code that is not this one.
+fn other_than(code: &str) -> OtpCode {
+    let last = if code.ends_with('0') { '1' } else { '0' };
+    format!("{}{last}", &code[..code.len() - 1]).parse().unwrap()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    LoggedIn(String),
+    Wrong { remaining: u8 },
+    Throttled { retry_at: UnixTime },
+    Refused(ChallengeRefused),
+}
+
+/// A service whose database is two maps, and a client with what it was given.
+struct World {
+    keys: Keys,
+    policy: OtpPolicy,
+    now: UnixTime,
+    dice: Dice,
+    recipients: HashMap<String, RecipientState>,
+    challenges: HashMap<OtpChallengeId, ChallengeState>,
+    /// Codes that were compared with the right one.
+    compared: u32,
+}
+
+struct Sent {
+    handle: ChallengeHandle,
+    sms: Option<Sms>,
+    hint: Option<u8>,
+    next_at: UnixTime,
+}
+
+impl World {
+    fn with(policy: OtpPolicy) -> Self {
+        Self {
+            keys: keys_of(1, ""),
+            policy,
+            now: START,
+            dice: Dice(7),
+            recipients: HashMap::new(),
+            challenges: HashMap::new(),
+            compared: 0,
+        }
+    }
+
+    fn new() -> Self {
+        Self::with(OtpPolicy::default())
+    }
+
+    fn context(&self) -> OtpContext<'_> {
+        OtpContext { keys: &self.keys, policy: &self.policy, now: self.now }
+    }
+
+    fn advance(&mut self, secs: u64) {
+        self.now = self.now.saturating_add(Duration::from_secs(secs));
+    }
+
+    fn message(&mut self, recipient: &str) -> Result<(ChargedMessage, UnixTime), OtpThrottled> {
+        let state = self.recipients.get(recipient).cloned().unwrap_or_default();
+        let context = OtpContext { keys: &self.keys, policy: &self.policy, now: self.now };
+        let (charged, state) = state.send(&context, &mut self.dice)?.replaced(Swap::Replaced).unwrap();
+        let next_at = charged.next_at(&state, &self.policy);
+        self.recipients.insert(recipient.to_owned(), state);
+        Ok((charged, next_at))
+    }
+
+    fn start_for(&mut self, recipient: &str, subject: Option<&str>) -> Result<Sent, OtpThrottled> {
+        let (charged, next_at) = self.message(recipient)?;
+        let (recipient, subject) =
+            (Recipient::new(recipient).unwrap(), subject.map(|name| Subject::new(name).unwrap()));
+        let context = OtpContext { keys: &self.keys, policy: &self.policy, now: self.now };
+        let (state, handle) = begin(OtpPurpose::login(), recipient, subject, &context, &mut self.dice);
+        let sms = state.sms(&handle, &charged, &template(), &context);
+        let hint = charged.hint(&self.policy);
+        self.challenges.insert(handle.id(), state);
+        Ok(Sent { handle, sms, hint, next_at })
+    }
+
+    fn start(&mut self) -> Result<Sent, OtpThrottled> {
+        self.start_for(PHONE, Some("alice"))
+    }
+
+    fn resend(&mut self, handle: &ChallengeHandle) -> Result<Sms, Answer> {
+        let state = self.challenges[&handle.id()].clone();
+        state.may_resend(handle, &self.context()).map_err(Answer::Refused)?;
+        let recipient = state.recipient().as_str().to_owned();
+        let throttled = |OtpThrottled { retry_at }| Answer::Throttled { retry_at };
+        let (charged, _) = self.message(&recipient).map_err(throttled)?;
+        let state = state.next_code(&self.policy).unwrap_or(state);
+        let sms = state.sms(handle, &charged, &template(), &self.context()).unwrap();
+        self.challenges.insert(handle.id(), state);
+        Ok(sms)
+    }
+
+    fn check(&mut self, handle: &ChallengeHandle, code: &OtpCode) -> Answer {
+        self.check_for(&OtpPurpose::login(), handle, code)
+    }
+
+    fn check_for(&mut self, purpose: &OtpPurpose, handle: &ChallengeHandle, code: &OtpCode) -> Answer {
+        let state = self.challenges[&handle.id()].clone();
+        let open = match state.admit(handle, purpose, &self.context()) {
+            Ok(open) => open,
+            Err(refused) => return Answer::Refused(refused),
+        };
+        let recipient = state.recipient().as_str().to_owned();
+        let guessed = self.recipients[&recipient].guess(&self.context());
+        let (guess, counted) = match guessed {
+            Ok(step) => step.replaced(Swap::Replaced).unwrap(),
+            Err(OtpThrottled { retry_at }) => return Answer::Throttled { retry_at },
+        };
+        self.recipients.insert(recipient.clone(), counted);
+        let (charged, state) = open.charge(guess).replaced(Swap::Replaced).unwrap();
+        self.challenges.insert(handle.id(), state.clone());
+        self.compared += 1;
+        let right = match charged.judge(code, &self.context()) {
+            Ok(right) => right,
+            Err(WrongCode { tries_remaining }) => return Answer::Wrong { remaining: tries_remaining },
+        };
+        let (proven, state) = match right.consume(&state) {
+            Ok(step) => step.replaced(Swap::Replaced).unwrap(),
+            Err(refused) => return Answer::Refused(refused),
+        };
+        self.challenges.insert(handle.id(), state);
+        let without = self.recipients[&recipient].without(proven.guess());
+        self.recipients.insert(recipient, without);
+        Answer::LoggedIn(proven.into_login().unwrap().subject().as_str().to_owned())
+    }
+}
+
+fn template() -> SmsTemplate {
+    SmsTemplate::new("{code} is your code for Example. Never tell it to anyone.", "example.com").unwrap()
+}
+
+#[test]
+fn the_right_code_logs_in_once() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let code = code_in(&sent.sms.unwrap());
+    assert_eq!(code.len(), 6);
+    assert_eq!(world.check(&sent.handle, &other_than(&code)), Answer::Wrong { remaining: 4 });
+    assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::LoggedIn("alice".into()));
+    assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::Refused(ChallengeRefused::Ended));
+}
+
+/// Both were charged and judged before either was stored: the second finds it used.
+#[test]
+fn two_right_codes_at_once_are_one_login() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
+    let state = world.challenges[&sent.handle.id()].clone();
+    let judged = |state: &ChallengeState| {
+        let open = state.admit(&sent.handle, &OtpPurpose::login(), &world.context()).unwrap();
+        let (guess, _) = world.recipients[PHONE].guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+        let (charged, state) = open.charge(guess).replaced(Swap::Replaced).unwrap();
+        (charged.judge(&code, &world.context()).unwrap(), state)
+    };
+    let (first, state) = judged(&state);
+    let (second, state) = judged(&state);
+    let (_, state) = first.consume(&state).unwrap().replaced(Swap::Replaced).unwrap();
+    assert_eq!(second.consume(&state).err(), Some(ChallengeRefused::Ended));
+}
+
+#[test]
+fn a_challenge_takes_so_many_tries() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let code = code_in(&sent.sms.unwrap());
+    let remaining: Vec<Answer> = (0..5).map(|_| world.check(&sent.handle, &other_than(&code))).collect();
+    let expected: Vec<Answer> = (0..5).rev().map(|remaining| Answer::Wrong { remaining }).collect();
+    assert_eq!(remaining, expected);
+    assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::Refused(ChallengeRefused::Ended));
+    assert!(world.resend(&sent.handle).is_err(), "nor is it sent again");
+}
+
+#[test]
+fn a_code_lives_five_minutes() {
+    for (secs, lives) in [(299, true), (300, false)] {
+        let mut world = World::new();
+        let sent = world.start().unwrap();
+        world.advance(secs);
+        let answer = world.check(&sent.handle, &code_in(&sent.sms.unwrap()).parse().unwrap());
+        assert_eq!(answer == Answer::LoggedIn("alice".into()), lives, "{secs}");
+    }
+}
+
+/// Resending brings neither tries nor time.
+#[test]
+fn a_resend_resets_nothing() {
+    for resend in [Resend::SameCode, Resend::FreshCode] {
+        let mut world = World::with(OtpPolicy::builder(6).resend(resend).build().unwrap());
+        let sent = world.start().unwrap();
+        let first = code_in(sent.sms.as_ref().unwrap());
+        for _ in 0..3 {
+            world.check(&sent.handle, &other_than(&first));
+        }
+        world.advance(60);
+        let second = code_in(&world.resend(&sent.handle).unwrap());
+        assert_eq!(first == second, resend == Resend::SameCode);
+        if resend == Resend::FreshCode {
+            assert_eq!(world.check(&sent.handle, &first.parse().unwrap()), Answer::Wrong { remaining: 1 }, "void");
+        } else {
+            assert_eq!(world.check(&sent.handle, &other_than(&first)), Answer::Wrong { remaining: 1 });
+        }
+        world.advance(239);
+        assert_eq!(world.check(&sent.handle, &second.parse().unwrap()), Answer::LoggedIn("alice".into()));
+        let mut world = World::with(OtpPolicy::builder(6).resend(resend).build().unwrap());
+        let sent = world.start().unwrap();
+        world.advance(60);
+        let second = code_in(&world.resend(&sent.handle).unwrap());
+        world.advance(240);
+        let answer = world.check(&sent.handle, &second.parse().unwrap());
+        assert_eq!(answer, Answer::Refused(ChallengeRefused::Ended), "five minutes from the first message");
+    }
+}
+
+/// Tries belong to the person: not to a challenge, a session, or an address.
+#[test]
+fn new_challenges_bring_no_fresh_guesses() {
+    let policy = OtpPolicy::builder(6).sends_per_hour(20).sends_per_day(20).cool_downs([Duration::from_secs(15)]);
+    let mut world = World::with(policy.build().unwrap());
+    let mut retry_at = None;
+    for _ in 0..8 {
+        let sent = world.start().unwrap();
+        let wrong = other_than(&code_in(&sent.sms.unwrap()));
+        for _ in 0..5 {
+            if let Answer::Throttled { retry_at: at } = world.check(&sent.handle, &wrong) {
+                retry_at = Some(at);
+            }
+        }
+        world.advance(15);
+    }
+    assert_eq!(world.compared, 20, "the day's, and no more");
+    assert_eq!(retry_at, Some(START.saturating_add(DAY)), "when the first one is a day old");
+    let sent = world.start().unwrap();
+    let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
+    assert!(matches!(world.check(&sent.handle, &code), Answer::Throttled { .. }), "the right one is not looked at");
+    world.now = START.saturating_add(DAY);
+    let sent = world.start().unwrap();
+    let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
+    assert_eq!(world.check(&sent.handle, &code), Answer::LoggedIn("alice".into()));
+}
+
+/// A right code takes back its own charge: neither an attacker's, nor none.
+#[test]
+fn a_success_takes_back_its_own_charge_only() {
+    let policy = OtpPolicy::builder(6).sends_per_hour(20).sends_per_day(20).cool_downs([Duration::from_secs(15)]);
+    let mut world = World::with(policy.build().unwrap());
+    for _ in 0..10 {
+        let sent = world.start().unwrap();
+        let code = code_in(&sent.sms.unwrap());
+        assert!(matches!(world.check(&sent.handle, &other_than(&code)), Answer::Wrong { .. }));
+        assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::LoggedIn("alice".into()));
+        world.advance(15);
+    }
+    let sent = world.start().unwrap();
+    let wrong = other_than(&code_in(&sent.sms.unwrap()));
+    for _ in 0..5 {
+        world.check(&sent.handle, &wrong);
+    }
+    world.advance(15);
+    let sent = world.start().unwrap();
+    let wrong = other_than(&code_in(&sent.sms.unwrap()));
+    let answers: Vec<Answer> = (0..6).map(|_| world.check(&sent.handle, &wrong)).collect();
+    assert!(
+        matches!(answers[4..], [Answer::Wrong { .. }, Answer::Refused(_)]),
+        "15 wrong ones fit beside 10: {answers:?}"
+    );
+    assert_eq!(world.compared, 30);
+}
+
+#[test]
+fn messages_come_ever_slower() {
+    let mut world = World::new();
+    let mut waits = Vec::new();
+    loop {
+        let sent = world.start().unwrap();
+        let wait = world.now.until(sent.next_at);
+        assert!(matches!(world.start(), Err(OtpThrottled { retry_at }) if retry_at == sent.next_at));
+        waits.push(wait.as_secs() / 60);
+        world.now = sent.next_at;
+        if waits.len() == 10 {
+            break;
+        }
+    }
+    // Five in an hour, ten in a day.
+    assert_eq!(waits[..4], [1, 2, 5, 10]);
+    assert_eq!(waits[4], 60 - 18, "the fifth waits for the first to be an hour old");
+    assert_eq!(waits[9], 24 * 60 - waits[..9].iter().sum::<u64>());
+}
+
+/// A message that fails is not counted, and is no way to send more of them either.
+#[test]
+fn a_failed_message_is_not_counted_but_waited_for() {
+    let mut world = World::new();
+    for failed in 0..30 {
+        let before = world.now;
+        let (charged, _) = world.message(PHONE).unwrap_or_else(|throttled| {
+            world.now = throttled.retry_at;
+            world.message(PHONE).unwrap()
+        });
+        assert!(failed == 0 || before.until(world.now) >= Duration::from_secs(60), "{failed}");
+        let state = world.recipients[PHONE].not_sent(&charged);
+        world.recipients.insert(PHONE.into(), state);
+    }
+    world.advance(60);
+    assert!(world.start().is_ok(), "thirty failures cost nothing but their waits");
+    let mut more = 0;
+    while world.message(PHONE).is_ok_and(|(charged, _)| {
+        let state = world.recipients[PHONE].not_sent(&charged);
+        world.recipients.insert(PHONE.into(), state);
+        world.advance(60);
+        true
+    }) {
+        more += 1;
+        assert!(more < 20, "what is remembered is bounded");
+    }
+}
+
+#[test]
+fn hints_tell_messages_apart_and_say_nothing_of_the_code() {
+    let policy = OtpPolicy::builder(6).hint(true).sends_per_hour(20).sends_per_day(20);
+    let mut world = World::with(policy.cool_downs([Duration::from_secs(15)]).build().unwrap());
+    let (mut hints, mut same) = (Vec::new(), 0);
+    for _ in 0..10 {
+        let sent = world.start().unwrap();
+        let (hint, sms) = (sent.hint.unwrap(), sent.sms.unwrap());
+        let code = code_in(&sms);
+        assert!(sms.expose_secret().starts_with(&format!("{hint}-{code} is your code")));
+        same += u8::from(code.starts_with(char::from(b'0' + hint)));
+        hints.push(hint);
+        let typed: OtpCode = code.parse().unwrap();
+        assert_eq!(world.check(&sent.handle, &typed), Answer::LoggedIn("alice".into()), "all six digits are typed");
+        world.advance(15);
+    }
+    assert_eq!(hints.iter().collect::<HashSet<_>>().len(), 10, "ten messages, ten digits: {hints:?}");
+    assert!(same < 5, "it is not the first digit");
+}
+
+#[test]
+fn another_holder_is_nobody_and_charges_nothing() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let stranger = World { dice: Dice(8), ..World::new() }.start().unwrap();
+    let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
+    // The id is public; the other half is not.
+    let mut text = sent.handle.to_text().to_string();
+    text.replace_range(30..31, if &text[30..31] == "A" { "B" } else { "A" });
+    let forged: ChallengeHandle = text.parse().unwrap();
+    assert_eq!(forged.id(), sent.handle.id());
+    for _ in 0..100 {
+        assert_eq!(world.check(&forged, &code), Answer::Refused(ChallengeRefused::Invalid));
+    }
+    assert_eq!(world.compared, 0);
+    assert_eq!(world.resend(&forged).err(), Some(Answer::Refused(ChallengeRefused::Invalid)));
+    let state = &world.challenges[&sent.handle.id()];
+    let other = state.admit(&stranger.handle, &OtpPurpose::login(), &world.context());
+    assert_eq!(other.err(), Some(ChallengeRefused::Invalid));
+    assert_eq!(world.check(&sent.handle, &code), Answer::LoggedIn("alice".into()));
+}
+
+#[test]
+fn a_code_is_for_its_purpose_and_tenant() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
+    let change = OtpPurpose::new("change-number").unwrap();
+    assert_eq!(world.check_for(&change, &sent.handle, &code), Answer::Refused(ChallengeRefused::Invalid));
+    for keys in [keys_of(1, "acme"), keys_of(2, "")] {
+        let home = std::mem::replace(&mut world.keys, keys);
+        assert!(matches!(world.check(&sent.handle, &code), Answer::Refused(_)));
+        world.keys = home;
+    }
+    assert_eq!(world.compared, 0);
+}
+
+/// An unknown number gets what a known one gets, but for the message.
+#[test]
+fn an_unknown_recipient_is_answered_alike() {
+    let mut world = World::new();
+    let (known, unknown) = (world.start().unwrap(), world.start_for("+4915100000000", None).unwrap());
+    assert!(known.sms.is_some() && unknown.sms.is_none());
+    assert_eq!(known.handle.to_text().len(), unknown.handle.to_text().len());
+    assert_eq!((known.next_at, known.hint), (unknown.next_at, unknown.hint));
+    let wrong: OtpCode = other_than(&code_in(&known.sms.unwrap()));
+    for remaining in (0..5).rev() {
+        assert_eq!(world.check(&known.handle, &wrong), Answer::Wrong { remaining });
+        assert_eq!(world.check(&unknown.handle, &wrong), Answer::Wrong { remaining });
+    }
+    assert_eq!(world.check(&known.handle, &wrong), world.check(&unknown.handle, &wrong));
+    let throttled = |recipient: &str, world: &mut World| world.start_for(recipient, None).map(drop).unwrap_err();
+    assert_eq!(throttled(PHONE, &mut world), throttled("+4915100000000", &mut world));
+}
+
+/// Whoever has the database and the pepper tries every code with everything they know, and finds no two sides to compare.
+#[test]
+fn database_and_pepper_give_no_code() {
+    let mut world = World::with(OtpPolicy::builder(4).build().unwrap());
+    let sent = world.start().unwrap();
+    let code = code_in(sent.sms.as_ref().unwrap());
+    let state = &world.challenges[&sent.handle.id()];
+    let record = challenge_record(&world.keys, state, 1);
+    let stolen = read_challenge(&world.keys, &record).unwrap();
+    // The code is a function of the holder's secret; with any other one it is another code, and the check refuses.
+    let mut found = HashMap::<String, u32>::new();
+    let mut dice = Dice(99);
+    for _ in 0..20_000 {
+        let mut bytes = [0; 16];
+        dice.try_fill_bytes(&mut bytes).unwrap();
+        let text = handle_text(&sent.handle, &bytes);
+        let guess: ChallengeHandle = text.parse().unwrap();
+        let refused = stolen.admit(&guess, &OtpPurpose::login(), &world.context()).err();
+        assert_eq!(refused, Some(ChallengeRefused::Invalid));
+        let charged = RecipientState::default().send(&world.context(), &mut dice).unwrap();
+        let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
+        let sms = stolen.sms(&guess, &charged, &template(), &world.context()).unwrap();
+        *found.entry(code_in(&sms)).or_default() += 1;
+    }
+    // All ten thousand are about equally likely; the true one does not stand out.
+    assert!(found.len() > 8000, "{}", found.len());
+    assert!(found.values().all(|count| *count < 15));
+    assert!(found.get(&code).is_none_or(|count| *count < 15));
+    assert!(!record.body.windows(4).any(|window| window == code.as_bytes()), "nor does it lie there");
+}
+
+fn handle_text(handle: &ChallengeHandle, holder: &[u8; 16]) -> String {
+    use base64ct::{Base64UrlUnpadded, Encoding};
+    let bytes = [&handle.id().as_bytes()[..], holder].concat();
+    format!("plo1_{}", Base64UrlUnpadded::encode_string(&bytes))
+}
+
+#[test]
+fn records_are_read_as_they_were_written() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let wrong = other_than(&code_in(&sent.sms.unwrap()));
+    world.check(&sent.handle, &wrong);
+    let state = &world.challenges[&sent.handle.id()];
+    let record = challenge_record(&world.keys, state, 5);
+    assert_eq!(format!("{:?}", read_challenge(&world.keys, &record).unwrap()), format!("{state:?}"));
+    let recipient = Recipient::new(PHONE).unwrap();
+    let key = world.keys.recipient_record(&recipient);
+    let record = recipient_record(&world.keys, key, &world.recipients[PHONE], 5, world.now);
+    assert_eq!(record.expires_at, START.saturating_add(DAY));
+    assert_eq!(read_recipient(&world.keys, &record).unwrap(), world.recipients[PHONE]);
+    let mut edited = record;
+    let at = edited.body.len() - 40;
+    edited.body[at] ^= 1;
+    assert!(read_recipient(&world.keys, &edited).is_err(), "a row that was edited is refused");
+}
+
+#[test]
+fn codes_are_spread_evenly() {
+    let world = World::with(OtpPolicy::builder(4).build().unwrap());
+    let (mut dice, mut first) = (Dice(1), [0_u32; 10]);
+    for _ in 0..20_000 {
+        let recipient = Recipient::new(PHONE).unwrap();
+        let subject = Some(Subject::new("alice").unwrap());
+        let (state, handle) = begin(OtpPurpose::login(), recipient, subject, &world.context(), &mut dice);
+        let charged = RecipientState::default().send(&world.context(), &mut dice).unwrap();
+        let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
+        let code = code_in(&state.sms(&handle, &charged, &template(), &world.context()).unwrap());
+        first[usize::from(code.as_bytes()[0] - b'0')] += 1;
+    }
+    assert!(first.iter().all(|count| (1800..2200).contains(count)), "{first:?}");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Start,
+    Resend(usize),
+    Check { challenge: usize, right: bool },
+    Wait(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => Just(Step::Start),
+        1 => (0..4_usize).prop_map(Step::Resend),
+        8 => (0..4_usize, 0..20_u8).prop_map(|(challenge, right)| Step::Check { challenge, right: right == 0 }),
+        3 => (1..2000_u64).prop_map(Step::Wait),
+        1 => (3600..90_000_u64).prop_map(Step::Wait),
+    ];
+    proptest::collection::vec(step, 1..300)
+}
+
+proptest! {
+    /// Whatever is started, sent again, guessed and waited for, in any order: in no 24 hours are more wrong codes compared
+    /// than the day grants, nor more messages sent, and each challenge logs in at most once.
+    #[test]
+    fn no_order_of_things_exceeds_the_budget(steps in steps(), fresh in any::<bool>()) {
+        let resend = if fresh { Resend::FreshCode } else { Resend::SameCode };
+        let policy = OtpPolicy::builder(6).resend(resend).build().unwrap();
+        let mut world = World::with(policy);
+        let (mut sent, mut wrong, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+        let mut logins = HashMap::<OtpChallengeId, u32>::new();
+        for step in steps {
+            match step {
+                Step::Start => if let Ok(started) = world.start() {
+                    messages.push(world.now);
+                    let code = code_in(started.sms.as_ref().unwrap());
+                    sent.push((started.handle, code));
+                },
+                Step::Resend(back) => if let Some(at) = sent.len().checked_sub(back + 1) {
+                    let (handle, code) = &mut sent[at];
+                    if let Ok(sms) = world.resend(handle) {
+                        messages.push(world.now);
+                        *code = code_in(&sms);
+                    }
+                },
+                Step::Check { challenge, right } => if let Some(at) = sent.len().checked_sub(challenge + 1) {
+                    let (handle, code) = &sent[at];
+                    let typed = if right { code.parse().unwrap() } else { other_than(code) };
+                    match world.check(handle, &typed) {
+                        Answer::Wrong { .. } => wrong.push(world.now),
+                        Answer::LoggedIn(_) => *logins.entry(handle.id()).or_default() += 1,
+                        _ => {}
+                    }
+                },
+                Step::Wait(secs) => world.advance(secs),
+            }
+        }
+        let most_within = |times: &[UnixTime], span: Duration| {
+            times.iter().map(|from| times.iter().filter(|at| *at >= from && **at < from.saturating_add(span)).count()).max().unwrap_or(0)
+        };
+        prop_assert!(most_within(&wrong, DAY) <= 20);
+        prop_assert!(most_within(&messages, DAY) <= 10);
+        prop_assert!(most_within(&messages, Duration::from_secs(3600)) <= 5);
+        prop_assert!(logins.values().all(|count| *count == 1));
+    }
+}
