@@ -130,7 +130,9 @@ pub mod wrap;
 
 pub mod clock;
 pub mod criterion;
+pub mod limits;
 pub mod observer;
+pub mod sender;
 pub mod store;
 
 #[cfg(feature = "conformance")]

@@ -1,6 +1,6 @@
 //! What a host may want to record or be told of. No event carries a secret, a wrap id or a PIN.
 
-use crate::id::{SessionId, Subject};
+use crate::id::{OtpChallengeId, SessionId, Subject};
 use crate::permission::Denial;
 use crate::record::RecordKey;
 use crate::time::UnixTime;
@@ -94,6 +94,44 @@ pub enum Event {
         /// Whose.
         subject: Subject,
     },
+    /// The gateway took the message of a one-time code.
+    CodeSent {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+    },
+    /// The gateway did not take it.
+    CodeNotSent {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+    },
+    /// A one-time code was wrong.
+    WrongCode {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+        /// Whom the right one leads to. Nobody, if the host does not know the recipient.
+        subject: Option<Subject>,
+        /// Tries that the challenge still takes.
+        tries_remaining: u8,
+    },
+    /// A one-time code was right, and is used.
+    RightCode {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+        /// Whom it leads to.
+        subject: Subject,
+    },
+    /// A one-time code was not looked at: there were too many wrong ones.
+    CodeThrottled {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+        /// Until when.
+        until: UnixTime,
+    },
+    /// The store failed before a message or a guess was taken back that counts no more; it stays counted for a day.
+    ChargeKept {
+        /// Of which challenge.
+        challenge_id: OtpChallengeId,
+    },
     /// A record was edited, damaged, or made under a pepper that is no longer accepted; it counts as absent.
     RecordRefused {
         /// Which record.
@@ -121,9 +159,12 @@ impl Observer for NoObserver {
 #[cfg(all(feature = "service", feature = "tracing"))]
 pub(crate) fn trace(event: &Event) {
     match event {
-        Event::WrongPin { .. } | Event::LockedOut { .. } | Event::Reuse { .. } | Event::RecordRefused { .. } => {
-            tracing::warn!(target: "pinlatch", ?event);
-        }
+        Event::WrongPin { .. }
+        | Event::LockedOut { .. }
+        | Event::Reuse { .. }
+        | Event::WrongCode { .. }
+        | Event::CodeThrottled { .. }
+        | Event::RecordRefused { .. } => tracing::warn!(target: "pinlatch", ?event),
         _ => tracing::info!(target: "pinlatch", ?event),
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod builder;
+mod codes;
 mod kdf_pool;
 mod lanes;
 mod login;
@@ -16,6 +17,7 @@ mod unlock_error;
 use std::sync::Arc;
 
 pub use self::builder::{BuildError, SessionsBuilder};
+pub use self::codes::{Delivery, DeliveryError, OneTimeCodes, OneTimeCodesBuilder, OtpError, PendingCode};
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
 pub use self::manage::{LiveAccessError, SessionInfo};

@@ -44,6 +44,8 @@ const ORDER: &[&str] = &[
     "clock",
     "criterion",
     "observer",
+    "sender",
+    "limits",
     // façade
     "service",
 ];

@@ -113,7 +113,8 @@ impl World {
     }
 
     fn message(&mut self, recipient: &str) -> Result<(ChargedMessage, UnixTime), OtpThrottled> {
-        let state = self.recipients.get(recipient).cloned().unwrap_or_default();
+        let state = self.recipients.get(recipient).cloned();
+        let state = state.unwrap_or_else(|| RecipientState::new(Recipient::new(recipient).unwrap()));
         let context = OtpContext { keys: &self.keys, policy: &self.policy, now: self.now };
         let (charged, state) = state.send(&context, &mut self.dice)?.replaced(Swap::Replaced).unwrap();
         let next_at = charged.next_at(&state, &self.policy);
@@ -161,12 +162,12 @@ impl World {
         };
         let recipient = state.recipient().as_str().to_owned();
         let guessed = self.recipients[&recipient].guess(&self.context());
-        let (guess, counted) = match guessed {
+        let (mut guess, counted) = match guessed {
             Ok(step) => step.replaced(Swap::Replaced).unwrap(),
             Err(OtpThrottled { retry_at }) => return Answer::Throttled { retry_at },
         };
         self.recipients.insert(recipient.clone(), counted);
-        let (charged, state) = open.charge(guess).replaced(Swap::Replaced).unwrap();
+        let (charged, state) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
         self.challenges.insert(handle.id(), state.clone());
         self.compared += 1;
         let right = match charged.judge(code, &self.context()) {
@@ -178,10 +179,14 @@ impl World {
             Err(refused) => return Answer::Refused(refused),
         };
         self.challenges.insert(handle.id(), state);
-        let without = self.recipients[&recipient].without(proven.guess());
+        let without = self.recipients[&recipient].without(&guess);
         self.recipients.insert(recipient, without);
         Answer::LoggedIn(proven.into_login().unwrap().subject().as_str().to_owned())
     }
+}
+
+fn phone() -> Recipient {
+    Recipient::new(PHONE).unwrap()
 }
 
 fn template() -> SmsTemplate {
@@ -208,14 +213,47 @@ fn two_right_codes_at_once_are_one_login() {
     let state = world.challenges[&sent.handle.id()].clone();
     let judged = |state: &ChallengeState| {
         let open = state.admit(&sent.handle, &OtpPurpose::login(), &world.context()).unwrap();
-        let (guess, _) = world.recipients[PHONE].guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
-        let (charged, state) = open.charge(guess).replaced(Swap::Replaced).unwrap();
+        let (mut guess, _) = world.recipients[PHONE].guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+        let (charged, state) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
         (charged.judge(&code, &world.context()).unwrap(), state)
     };
     let (first, state) = judged(&state);
     let (second, state) = judged(&state);
     let (_, state) = first.consume(&state).unwrap().replaced(Swap::Replaced).unwrap();
     assert_eq!(second.consume(&state).err(), Some(ChallengeRefused::Ended));
+}
+
+/// What was charged to one is of no use for another.
+#[test]
+fn evidence_is_of_one_recipient_and_one_challenge() {
+    let mut world = World::new();
+    let (alice, bob) = (world.start().unwrap(), world.start_for("+4915100000000", Some("bob")).unwrap());
+    let (of_alice, of_bob) = (world.challenges[&alice.handle.id()].clone(), world.challenges[&bob.handle.id()].clone());
+    let code = code_in(&alice.sms.unwrap());
+    let guess = |number: &str| {
+        let charged = world.recipients[number].guess(&world.context()).unwrap();
+        charged.replaced(Swap::Replaced).unwrap()
+    };
+    let open = || of_alice.admit(&alice.handle, &OtpPurpose::login(), &world.context()).unwrap();
+    let (mut bobs, state) = guess("+4915100000000");
+    assert_eq!(world.recipients[PHONE].without(&bobs), world.recipients[PHONE], "nobody takes back another's charge");
+    assert_ne!(state.without(&bobs), state);
+    assert_eq!(open().charge(&mut bobs).err(), Some(ChallengeRefused::Invalid));
+    let (mut wrong, state) = guess(PHONE);
+    let (charged, _) = open().charge(&mut wrong).unwrap().replaced(Swap::Replaced).unwrap();
+    assert!(charged.judge(&other_than(&code), &world.context()).is_err());
+    assert_eq!(open().charge(&mut wrong).err(), Some(ChallengeRefused::Invalid), "one charge, one look");
+    assert_eq!(state.without(&wrong), state, "a wrong guess stays");
+    let (mut alices, _) = guess(PHONE);
+    let (charged, _) = open().charge(&mut alices).unwrap().replaced(Swap::Replaced).unwrap();
+    let right = charged.judge(&code.parse().unwrap(), &world.context()).unwrap();
+    assert_eq!(right.consume(&of_bob).err(), Some(ChallengeRefused::Invalid));
+    assert!(right.consume(&of_alice).is_ok());
+    world.advance(60);
+    let (message, _) = world.message("+4915100000000").unwrap();
+    assert!(of_alice.sms(&alice.handle, &message, &template(), &world.context()).is_none());
+    assert!(of_bob.sms(&bob.handle, &message, &template(), &world.context()).is_some());
+    assert_eq!(world.recipients[PHONE].not_sent(&message), world.recipients[PHONE]);
 }
 
 #[test]
@@ -468,7 +506,7 @@ fn database_and_pepper_give_no_code() {
         let guess: ChallengeHandle = text.parse().unwrap();
         let refused = stolen.admit(&guess, &OtpPurpose::login(), &world.context()).err();
         assert_eq!(refused, Some(ChallengeRefused::Invalid));
-        let charged = RecipientState::default().send(&world.context(), &mut dice).unwrap();
+        let charged = RecipientState::new(phone()).send(&world.context(), &mut dice).unwrap();
         let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
         let sms = stolen.sms(&guess, &charged, &template(), &world.context()).unwrap();
         *found.entry(code_in(&sms)).or_default() += 1;
@@ -495,15 +533,14 @@ fn records_are_read_as_they_were_written() {
     let state = &world.challenges[&sent.handle.id()];
     let record = challenge_record(&world.keys, state, 5);
     assert_eq!(format!("{:?}", read_challenge(&world.keys, &record).unwrap()), format!("{state:?}"));
-    let recipient = Recipient::new(PHONE).unwrap();
-    let key = world.keys.recipient_record(&recipient);
-    let record = recipient_record(&world.keys, key, &world.recipients[PHONE], 5, world.now);
+    let record = recipient_record(&world.keys, &world.recipients[PHONE], 5, world.now);
     assert_eq!(record.expires_at, START.saturating_add(DAY));
-    assert_eq!(read_recipient(&world.keys, &record).unwrap(), world.recipients[PHONE]);
+    assert_eq!(read_recipient(&world.keys, &record, &phone()).unwrap(), world.recipients[PHONE]);
+    assert!(read_recipient(&world.keys, &record, &Recipient::phone("+4915100000000").unwrap()).is_err(), "not theirs");
     let mut edited = record;
     let at = edited.body.len() - 40;
     edited.body[at] ^= 1;
-    assert!(read_recipient(&world.keys, &edited).is_err(), "a row that was edited is refused");
+    assert!(read_recipient(&world.keys, &edited, &phone()).is_err(), "a row that was edited is refused");
 }
 
 #[test]
@@ -514,7 +551,7 @@ fn codes_are_spread_evenly() {
         let recipient = Recipient::new(PHONE).unwrap();
         let subject = Some(Subject::new("alice").unwrap());
         let (state, handle) = begin(OtpPurpose::login(), recipient, subject, &world.context(), &mut dice);
-        let charged = RecipientState::default().send(&world.context(), &mut dice).unwrap();
+        let charged = RecipientState::new(phone()).send(&world.context(), &mut dice).unwrap();
         let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
         let code = code_in(&state.sms(&handle, &charged, &template(), &world.context()).unwrap());
         first[usize::from(code.as_bytes()[0] - b'0')] += 1;

@@ -60,6 +60,18 @@ impl ChallengeState {
         &self.recipient
     }
 
+    /// What the code is for.
+    #[must_use]
+    pub const fn purpose(&self) -> &OtpPurpose {
+        &self.purpose
+    }
+
+    /// Whom it leads to.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref()
+    }
+
     /// When its record may go.
     #[must_use]
     pub const fn expires_at(&self) -> UnixTime {

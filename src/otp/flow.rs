@@ -8,7 +8,7 @@ use super::handle::ChallengeHandle;
 use super::recipient::{Message, OtpThrottled, RecipientState};
 use super::sms::{Sms, SmsTemplate};
 use super::{OtpPolicy, Resend};
-use crate::id::{OtpPurpose, Recipient, Subject};
+use crate::id::{OtpChallengeId, OtpPurpose, Recipient, Subject};
 use crate::issue::FullLogin;
 use crate::keyring::Keys;
 use crate::record::{Inserted, Swap};
@@ -66,13 +66,23 @@ impl<S, E> Unstored<S, E> {
 #[derive(Debug)]
 #[must_use = "a message that is not sent is to be reported as failed"]
 pub struct ChargedMessage {
+    recipient: Recipient,
     message: Message,
 }
 
-/// Evidence that a guess of a recipient is counted.
+/// Evidence that a guess of a recipient is counted. It is good for one look at a code.
 #[derive(Debug)]
 pub struct ChargedGuess {
+    recipient: Recipient,
     at: UnixTime,
+    look: Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    NotYet,
+    Wrong,
+    Right,
 }
 
 impl RecipientState {
@@ -86,13 +96,14 @@ impl RecipientState {
         rng: &mut R,
     ) -> Result<Unstored<Self, ChargedMessage>, OtpThrottled> {
         let (state, message) = self.charge_message(context.policy, context.now, rng)?;
-        Ok(Unstored { state, evidence: ChargedMessage { message } })
+        let evidence = ChargedMessage { recipient: self.recipient.clone(), message };
+        Ok(Unstored { state, evidence })
     }
 
     /// The state after a message that could not be sent: it is not counted any more, but the wait stays.
     #[must_use]
     pub fn not_sent(&self, charged: &ChargedMessage) -> Self {
-        self.message_failed(charged.message)
+        if charged.recipient == self.recipient { self.message_failed(charged.message) } else { self.clone() }
     }
 
     /// Counts a guess, before the code is looked at.
@@ -101,13 +112,15 @@ impl RecipientState {
     /// [`OtpThrottled`].
     pub fn guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
         let state = self.charge_guess(context.policy, context.now)?;
-        Ok(Unstored { state, evidence: ChargedGuess { at: context.now } })
+        let evidence = ChargedGuess { recipient: self.recipient.clone(), at: context.now, look: Look::NotYet };
+        Ok(Unstored { state, evidence })
     }
 
-    /// The state without one guess: that of a right code, or of one that was not looked at.
+    /// The state without one guess: that of a right code, or of one that was not looked at. Any other stays.
     #[must_use]
     pub fn without(&self, charged: &ChargedGuess) -> Self {
-        self.withdraw_guess(charged.at)
+        let due = charged.recipient == self.recipient && charged.look != Look::Wrong;
+        if due { self.withdraw_guess(charged.at) } else { self.clone() }
     }
 }
 
@@ -139,7 +152,8 @@ pub fn begin<R: CryptoRng + ?Sized>(
 }
 
 impl ChallengeState {
-    /// The message of a challenge, and the hint that stands in it. `None` if there is nobody to send it to.
+    /// The message of a challenge, and the hint that stands in it. `None` if there is nobody to send it to, or if another
+    /// recipient's message was charged.
     #[must_use]
     pub fn sms(
         &self,
@@ -148,7 +162,7 @@ impl ChallengeState {
         template: &SmsTemplate,
         context: &OtpContext<'_>,
     ) -> Option<Sms> {
-        self.subject.as_ref()?;
+        self.subject.as_ref().filter(|_| charged.recipient == self.recipient)?;
         let code = self.code(handle, context.keys, context.policy)?;
         Some(template.message(self.recipient.clone(), charged.hint(context.policy), &code))
     }
@@ -212,7 +226,7 @@ pub struct OpenChallenge<'a> {
 pub struct ChargedTry<'a> {
     state: ChallengeState,
     handle: &'a ChallengeHandle,
-    guess: ChargedGuess,
+    guess: &'a mut ChargedGuess,
 }
 
 /// A wrong code.
@@ -226,14 +240,23 @@ pub struct WrongCode {
 #[derive(Debug)]
 #[must_use = "a right code is to be used"]
 pub struct RightCode {
-    guess: ChargedGuess,
+    challenge: OtpChallengeId,
 }
 
 impl<'a> OpenChallenge<'a> {
     /// Charges the challenge, after its recipient.
-    pub fn charge(self, guess: ChargedGuess) -> Unstored<ChallengeState, ChargedTry<'a>> {
+    ///
+    /// # Errors
+    /// [`ChallengeRefused::Invalid`] if another recipient was charged, or the charge has paid for a look before.
+    pub fn charge(
+        self,
+        guess: &'a mut ChargedGuess,
+    ) -> Result<Unstored<ChallengeState, ChargedTry<'a>>, ChallengeRefused> {
+        if guess.recipient != self.state.recipient || guess.look != Look::NotYet {
+            return Err(ChallengeRefused::Invalid);
+        }
         let state = ChallengeState { tries: self.state.tries.saturating_add(1), ..self.state };
-        Unstored { evidence: ChargedTry { state: state.clone(), handle: self.handle, guess }, state }
+        Ok(Unstored { evidence: ChargedTry { state: state.clone(), handle: self.handle, guess }, state })
     }
 }
 
@@ -245,8 +268,12 @@ impl ChargedTry<'_> {
     pub fn judge(self, code: &OtpCode, context: &OtpContext<'_>) -> Result<RightCode, WrongCode> {
         let expected = self.state.code(self.handle, context.keys, context.policy);
         let right = expected.is_some_and(|expected| expected.is(code)) & self.state.subject.is_some();
-        let tries_remaining = context.policy.tries().saturating_sub(self.state.tries);
-        if right { Ok(RightCode { guess: self.guess }) } else { Err(WrongCode { tries_remaining }) }
+        if !right {
+            self.guess.look = Look::Wrong;
+            return Err(WrongCode { tries_remaining: context.policy.tries().saturating_sub(self.state.tries) });
+        }
+        self.guess.look = Look::Right;
+        Ok(RightCode { challenge: self.state.id })
     }
 }
 
@@ -257,7 +284,6 @@ pub struct ProvenRecipient {
     recipient: Recipient,
     purpose: OtpPurpose,
     subject: Subject,
-    guess: ChargedGuess,
 }
 
 impl RightCode {
@@ -265,18 +291,20 @@ impl RightCode {
     /// evidence once it is stored; of two right codes at once the second finds the challenge used.
     ///
     /// # Errors
-    /// [`ChallengeRefused::Ended`].
+    /// [`ChallengeRefused::Ended`]; [`ChallengeRefused::Invalid`] for the state of another challenge.
     pub fn consume(
         &self,
         present: &ChallengeState,
     ) -> Result<Unstored<ChallengeState, ProvenRecipient>, ChallengeRefused> {
+        if present.id != self.challenge {
+            return Err(ChallengeRefused::Invalid);
+        }
         let Some(subject) = present.subject.clone().filter(|_| !present.used) else {
             return Err(ChallengeRefused::Ended);
         };
         let state = ChallengeState { used: true, tries: present.tries.saturating_sub(1), ..present.clone() };
         let (recipient, purpose) = (present.recipient.clone(), present.purpose.clone());
-        let guess = ChargedGuess { at: self.guess.at };
-        Ok(Unstored { state, evidence: ProvenRecipient { recipient, purpose, subject, guess } })
+        Ok(Unstored { state, evidence: ProvenRecipient { recipient, purpose, subject } })
     }
 }
 
@@ -297,12 +325,6 @@ impl ProvenRecipient {
     #[must_use]
     pub const fn subject(&self) -> &Subject {
         &self.subject
-    }
-
-    /// What its recipient's state no longer has to count.
-    #[must_use]
-    pub const fn guess(&self) -> &ChargedGuess {
-        &self.guess
     }
 
     /// A full login, if that is what the code was sent for.

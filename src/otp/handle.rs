@@ -9,6 +9,7 @@ use crate::id::OtpChallengeId;
 /// Names a challenge and proves that it is its holder's: `plo1_` and 43 characters of base64url. Half of it is a secret
 /// that nobody else has, neither in the database nor in the message: without it no code can be tried, nor computed from
 /// everything that the server keeps.
+#[derive(Clone)]
 pub struct ChallengeHandle {
     id: OtpChallengeId,
     holder: Zeroizing<[u8; 16]>,

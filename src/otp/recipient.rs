@@ -6,6 +6,7 @@ use rand_core::CryptoRng;
 
 use super::OtpPolicy;
 use crate::encoding::{Malformed, Reader, Writer};
+use crate::id::Recipient;
 use crate::time::UnixTime;
 
 const VERSION: u8 = 1;
@@ -32,14 +33,21 @@ pub(super) struct Message {
 }
 
 /// The state of one recipient, whether they are known to the host or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientState {
+    pub(super) recipient: Recipient,
     messages: Vec<Message>,
     /// When each wrong code was charged. Those of one instant cannot be told apart, and need not be.
     guesses: Vec<UnixTime>,
 }
 
 impl RecipientState {
+    /// Of a recipient to whom nothing was sent yet.
+    #[must_use]
+    pub const fn new(recipient: Recipient) -> Self {
+        Self { recipient, messages: Vec::new(), guesses: Vec::new() }
+    }
+
     /// From when on the state says nothing any more.
     #[must_use]
     pub fn expires_at(&self, now: UnixTime) -> UnixTime {
@@ -144,7 +152,7 @@ impl RecipientState {
         out.finish()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn decode(recipient: Recipient, bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
         if input.u8()? != VERSION {
             return Err(Malformed);
@@ -159,6 +167,6 @@ impl RecipientState {
         let guesses: Vec<UnixTime> = (0..input.u8()?).map(|_| input.time()).collect::<Result<_, _>>()?;
         input.finish()?;
         let fits = messages.len() <= MOST_MESSAGES && guesses.len() <= MOST_GUESSES;
-        if fits { Ok(Self { messages, guesses }) } else { Err(Malformed) }
+        if fits { Ok(Self { recipient, messages, guesses }) } else { Err(Malformed) }
     }
 }

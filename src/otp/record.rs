@@ -2,9 +2,9 @@
 
 use super::{ChallengeState, RecipientState};
 use crate::body::{RecordRefused, encoding_of, record_of};
-use crate::id::OtpChallengeId;
+use crate::id::{OtpChallengeId, Recipient};
 use crate::keyring::Keys;
-use crate::record::{Record, RecordKey};
+use crate::record::Record;
 use crate::time::UnixTime;
 
 /// Makes the record of a challenge.
@@ -23,16 +23,21 @@ pub fn read_challenge(keys: &Keys, record: &Record) -> Result<ChallengeState, Re
     ChallengeState::decode(id, encoding_of(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
 }
 
-/// Makes the record of a recipient, under the key that [`Keys::recipient_record`] has for them.
+/// Makes the record of a recipient.
 #[must_use]
-pub fn recipient_record(keys: &Keys, key: RecordKey, state: &RecipientState, revision: u64, now: UnixTime) -> Record {
+pub fn recipient_record(keys: &Keys, state: &RecipientState, revision: u64, now: UnixTime) -> Record {
+    let key = keys.recipient_record(&state.recipient);
     record_of(keys, key, revision, state.expires_at(now), &state.encode())
 }
 
 /// Reads the record of a recipient.
 ///
 /// # Errors
-/// [`RecordRefused`].
-pub fn read_recipient(keys: &Keys, record: &Record) -> Result<RecipientState, RecordRefused> {
-    RecipientState::decode(encoding_of(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
+/// [`RecordRefused`]; another recipient's record is not authentic.
+pub fn read_recipient(keys: &Keys, record: &Record, recipient: &Recipient) -> Result<RecipientState, RecordRefused> {
+    let encoding = encoding_of(keys, record)?;
+    if record.key != keys.recipient_record(recipient) {
+        return Err(RecordRefused::NotAuthentic);
+    }
+    RecipientState::decode(recipient.clone(), encoding).map_err(|_| RecordRefused::NotAuthentic)
 }

@@ -61,7 +61,7 @@ impl Service {
 
     /// A record that is not authentic counts as absent. One that another server made under a newer pepper does not:
     /// it is good, and must not be overwritten. Both are reported.
-    fn read<T>(&self, record: &Record, state: Result<T, RecordRefused>) -> Result<Option<T>, StoreError> {
+    pub(super) fn read<T>(&self, record: &Record, state: Result<T, RecordRefused>) -> Result<Option<T>, StoreError> {
         let refused = match state {
             Ok(state) => return Ok(Some(state)),
             Err(refused) => refused,

@@ -4,6 +4,7 @@
 mod world;
 
 mod access_tokens;
+mod codes;
 mod criteria;
 
 mod expiry;

@@ -1,0 +1,43 @@
+//! Who sends one-time codes: the host, through its SMS gateway.
+
+use core::future::Future;
+use core::pin::Pin;
+use std::error::Error;
+
+use crate::otp::Sms;
+
+/// What a sender returns: boxed, so that `Box<dyn SmsSender>` works, and `Send`. Any error will do.
+pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'a>>;
+
+/// Sends messages.
+///
+/// ```
+/// use pinlatch::otp::Sms;
+/// use pinlatch::sender::{SendFuture, SmsSender};
+///
+/// struct Gateway;
+///
+/// impl SmsSender for Gateway {
+///     fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a> {
+///         Box::pin(async move {
+///             let (to, text) = (sms.recipient().as_str(), sms.expose_secret());
+///             // … POST both to the gateway, and give up after some seconds.
+/// #           let _ = (to, text);
+///             Ok(())
+///         })
+///     }
+/// }
+/// ```
+pub trait SmsSender: Send + Sync {
+    /// *Called* once for each message, after it was counted, wherever the host runs its
+    /// [delivery](crate::otp::SmsTemplate). *Must* come to an end; *must not* log the text. *May fail*: then the message
+    /// counts no more, but for the wait before the next one. One that says it failed and was sent all the same is a
+    /// message for free.
+    fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a>;
+}
+
+impl<S: SmsSender + ?Sized> SmsSender for std::sync::Arc<S> {
+    fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a> {
+        (**self).send(sms)
+    }
+}
