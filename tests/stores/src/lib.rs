@@ -1,8 +1,12 @@
 //! The service that the tests and their client processes run on a store.
 #![allow(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod phone;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::phone::Phone;
 
 use pinlatch::attempts::AttemptSchedule;
 use pinlatch::proof::{Body, RequestKey, RequestParts};

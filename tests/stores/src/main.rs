@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use pinlatch::{KdfPool, RequestContext, Sessions};
-use pinlatch_store_tests::{Device, PIN, connect, login, pin, pool, sessions, subject, unlock};
+use pinlatch_store_tests::{Device, PIN, Phone, connect, login, pin, pool, sessions, subject, unlock};
 
 /// Services beside each other, as a service lets one request of a session in at a time.
 const SERVICES: usize = 16;
 
 struct Client {
     services: Vec<Sessions>,
+    phones: Vec<Phone>,
     kdf: KdfPool,
 }
 
@@ -19,8 +20,9 @@ struct Client {
 async fn main() {
     let store = connect(&std::env::args().nth(1).unwrap()).await;
     let kdf = pool();
-    let services = (0..SERVICES).map(|_| sessions(store.clone(), &kdf)).collect();
-    let client = Client { services, kdf };
+    let services: Vec<_> = (0..SERVICES).map(|_| sessions(store.clone(), &kdf)).collect();
+    let phones = services.iter().map(Phone::of).collect();
+    let client = Client { services, phones, kdf };
     println!("ready");
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
@@ -61,8 +63,58 @@ impl Client {
                 self.copies(device, created.parse().unwrap(), count.parse().unwrap()).await
             }
             ["guess", wrapped, count] => self.guess(wrapped, count.parse().unwrap()).await,
+            ["codes", first, count] => {
+                let mut sent = Vec::new();
+                for number in 0..count.parse::<u64>().unwrap() {
+                    let number = first.parse::<u64>().unwrap() + number;
+                    let (challenge, code) = self.phones[0].start(&format!("+{number}")).await;
+                    sent.push(format!("{challenge}:{code}"));
+                }
+                sent.join(" ")
+            }
+            ["submit", submits @ ..] => self.submit(submits).await,
+            ["guess_codes", challenge, count] => self.guess_codes(challenge, count.parse().unwrap()).await,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Submits each code once, all at once. Returns the answers.
+    async fn submit(&self, submits: &[&str]) -> String {
+        let tries: Vec<_> = submits
+            .iter()
+            .enumerate()
+            .map(|(at, submit)| {
+                let phone = self.phones[at % SERVICES].clone();
+                let (challenge, code) = submit.split_once(':').unwrap();
+                let (challenge, code) = (challenge.to_owned(), code.to_owned());
+                tokio::spawn(async move { phone.log_in(&challenge, &code).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for tried in tries {
+            answers.push(tried.await.unwrap());
+        }
+        answers.join(" ")
+    }
+
+    /// Guesses codes of eight digits, which none is, all at once. Returns how many were looked at.
+    async fn guess_codes(&self, challenge: &str, count: usize) -> String {
+        let guesses: Vec<_> = (0..count)
+            .map(|guess| {
+                let (phone, challenge) = (self.phones[guess % SERVICES].clone(), challenge.to_owned());
+                tokio::spawn(async move { phone.log_in(&challenge, &format!("{guess:08}")).await })
+            })
+            .collect();
+        let mut looked_at = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                "otp_wrong" => looked_at += 1,
+                // More at once than the day has for the recipient: most get theirs back.
+                "otp_ended" | "otp_throttled" => {}
+                other => panic!("{other}"),
+            }
+        }
+        looked_at.to_string()
     }
 
     /// The same requests as every other process that is told so, twice each, all at once. Returns how often each was

@@ -145,3 +145,61 @@ fn of_eight_copies_one_is_accepted_over_postgres() {
 fn of_eight_copies_one_is_accepted_over_redis() {
     copies(&Server::redis());
 }
+
+/// Each challenge takes five tries, from however many at once.
+fn guessed_codes(server: &Server) {
+    const TRIES: u64 = 5;
+    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
+    for round in 0..10_u64 {
+        let sent = clients[0].ask(&format!("codes {} 1", 447_700_900_000 + round)).pop().unwrap();
+        let (challenge, _) = sent.split_once(':').unwrap();
+        for client in &mut clients {
+            client.tell(&format!("guess_codes {challenge} {GUESSES_EACH}"));
+        }
+        let looked_at: u64 = clients.iter_mut().map(|client| client.answer()[0].parse::<u64>().unwrap()).sum();
+        assert_eq!(looked_at, TRIES, "round {round}");
+        assert_eq!(clients[1].ask(&format!("submit {sent}")), ["otp_ended"], "round {round}");
+    }
+}
+
+#[test]
+fn ten_thousand_codes_get_five_looks_over_postgres() {
+    guessed_codes(&Server::postgres());
+}
+
+#[test]
+fn ten_thousand_codes_get_five_looks_over_redis() {
+    guessed_codes(&Server::redis());
+}
+
+/// Of four right codes at once, from four processes, one logs in: a thousand times.
+fn double_submits(server: &Server) {
+    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
+    for round in 0..10_u64 {
+        let sent = clients[0].ask(&format!("codes {} 100", 447_700_900_000 + round * 100));
+        for client in &mut clients {
+            client.tell(&format!("submit {}", sent.join(" ")));
+        }
+        let mut logins = [0; 100];
+        for client in &mut clients {
+            for (logins, answer) in logins.iter_mut().zip(client.answer()) {
+                match answer.as_str() {
+                    "ok" => *logins += 1,
+                    "otp_ended" => {}
+                    other => panic!("{other}"),
+                }
+            }
+        }
+        assert_eq!(logins, [1; 100], "round {round}");
+    }
+}
+
+#[test]
+fn of_four_right_codes_one_logs_in_over_postgres() {
+    double_submits(&Server::postgres());
+}
+
+#[test]
+fn of_four_right_codes_one_logs_in_over_redis() {
+    double_submits(&Server::redis());
+}
