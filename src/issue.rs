@@ -30,8 +30,8 @@ impl FullLogin {
     }
 
     /// What the session list will call the device.
-    pub fn with_label(self, label: DeviceLabel) -> Self {
-        Self { label: Some(label), ..self }
+    pub fn with_label(self, label: impl Into<Option<DeviceLabel>>) -> Self {
+        Self { label: label.into(), ..self }
     }
 
     /// From where the login comes. A criterion that [remembers](crate::Criterion::remembers) begins with it.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef, FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use pinlatch::proof::ServerKey;
-use pinlatch::{DeviceLabel, LiveAccessError, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
+use pinlatch::{DeviceLabel, LiveAccessError, LoggedIn, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -21,7 +21,7 @@ use crate::signed::{Origins, Received, Signed};
 use crate::users;
 
 /// What every handler may need.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub(crate) struct App {
     pub(crate) sessions: Sessions,
     pub(crate) origins: Origins,
@@ -53,7 +53,7 @@ pub(crate) fn routes(app: App) -> Router {
 /// A JSON body, or a problem that says no more than that it was not one.
 #[derive(FromRequest)]
 #[from_request(via(Json), rejection(Problem))]
-struct Body<T>(T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl From<JsonRejection> for Problem {
     fn from(_rejection: JsonRejection) -> Self {
@@ -62,14 +62,16 @@ impl From<JsonRejection> for Problem {
 }
 
 /// Answers hold tokens; no cache may keep them.
-fn answer(status: StatusCode, body: impl Serialize) -> Response {
+pub(crate) fn answer(status: StatusCode, body: impl Serialize) -> Response {
     const HEADERS: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (status, HEADERS, Json(body)).into_response()
 }
 
 /// Goes on when the client goes away: axum drops a handler then, and a guess that was charged for a right PIN would
 /// never be taken back.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(|_| Problem::new("unavailable"))
 }
 
@@ -84,7 +86,7 @@ struct Login {
 /// A PIN in a body: text, between 4 and 64 bytes.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
-struct PinText(Pin);
+pub(crate) struct PinText(pub(crate) Pin);
 
 impl TryFrom<String> for PinText {
     type Error = pinlatch::pin::PinLengthError;
@@ -96,7 +98,7 @@ impl TryFrom<String> for PinText {
 
 /// From where a request comes. Behind a proxy this is the proxy, and a host takes the address from a header that it
 /// knows its own proxy to set.
-fn context(client: SocketAddr) -> RequestContext {
+pub(crate) fn context(client: SocketAddr) -> RequestContext {
     RequestContext::new().with_ip(client.ip())
 }
 
@@ -107,17 +109,21 @@ async fn login(
 ) -> Result<Response, Problem> {
     // Whatever is wrong with the rest is said before the password is looked at, so it says nothing about it.
     sessions.check_new_pin(&body.pin.0)?;
-    let label = body.device.map(DeviceLabel::new).transpose().map_err(|_| Problem::new("bad_request"))?;
+    let label = label(body.device)?;
     let login = users::check(&body.username, &body.password).ok_or_else(|| Problem::new("invalid_credentials"))?;
-    let login = login.with_request(context(client));
-    let login = match label {
-        Some(label) => login.with_label(label),
-        None => login,
-    };
-    let issued = to_the_end(async move { sessions.login(login, body.pin.0).await }).await??;
-    let session_id = issued.session_id.to_string();
-    let body = json!({"session_id": session_id, "wrapped_token": issued.wrapped_token.as_str()});
-    Ok(answer(StatusCode::CREATED, body))
+    let login = login.with_request(context(client)).with_label(label);
+    Ok(issued(&to_the_end(async move { sessions.login(login, body.pin.0).await }).await??))
+}
+
+/// What the session list will call the device.
+pub(crate) fn label(device: Option<String>) -> Result<Option<DeviceLabel>, Problem> {
+    device.map(DeviceLabel::new).transpose().map_err(|_| Problem::new("bad_request"))
+}
+
+pub(crate) fn issued(logged_in: &LoggedIn) -> Response {
+    let session_id = logged_in.session_id.to_string();
+    let body = json!({"session_id": session_id, "wrapped_token": logged_in.wrapped_token.as_str()});
+    answer(StatusCode::CREATED, body)
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`.
+//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `DEMO_OUTBOX`.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::clock::WeeklyHours;
+use pinlatch::otp::{OtpPolicy, SmsTemplate};
 use pinlatch::proof::ServerKey;
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
 
 use crate::api::App;
+use crate::codes::{Codes, Outbox};
+use crate::limits::Limits;
 use crate::signed::Origins;
 
 /// The settings of the server.
@@ -25,7 +28,19 @@ pub(crate) struct Config {
     ttl: Duration,
     renewal_limit: Duration,
     origins: Option<Origins>,
+    outbox: bool,
 }
+
+/// What the environment makes.
+pub(crate) struct Parts {
+    pub(crate) app: App,
+    pub(crate) codes: Codes,
+    pub(crate) outbox: Option<Outbox>,
+    pub(crate) limits: Limits,
+}
+
+/// What stands in the messages of the demo.
+const TEXT: &str = "{code} is your code for the pinlatch demo. Never tell it to anyone, also not to us.";
 
 const STORES: &str = "sqlite://PATH, postgres://…, redis://… or memory:";
 
@@ -83,20 +98,35 @@ impl Config {
             origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
                 if text.is_empty() { Some(None) } else { Origins::parse(text).map(Some) }
             })?,
+            outbox: variable("DEMO_OUTBOX", "0", "0 or 1", |text| match text {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            })?,
             ttl: variable("TTL", "900", "10 to 3600 seconds", |text| text.parse().ok().map(Duration::from_secs))?,
         })
     }
 
     /// The service, once it is known where it listens. A host does this with its own configuration, and keeps its
     /// secrets in a vault.
-    pub(crate) async fn app(&self, listening_on: SocketAddr) -> Result<App, Box<dyn std::error::Error>> {
+    pub(crate) async fn parts(&self, listening_on: SocketAddr) -> Result<Parts, Box<dyn std::error::Error>> {
         let secrets = match self.secrets_file() {
             Some(path) => Secrets::read_or_create(&path)?,
             None => Secrets::random()?,
         };
         let server_key = Arc::new(ServerKey::ed25519("demo-server-1", secrets.part(4))?);
         let origins = self.origins.clone().unwrap_or_else(|| Origins::of(listening_on));
-        Ok(App { sessions: self.sessions(&secrets).await?, origins, server_key })
+        let sessions = self.sessions(&secrets).await?;
+        let (outbox, limits) = (Outbox::default(), Limits::new());
+        let template = SmsTemplate::new(TEXT, origins.domain())?;
+        let policy = OtpPolicy::builder(6).hint(true).build()?;
+        let codes = sessions.one_time_codes(outbox.clone(), template).policy(policy).limits(limits.clone()).build();
+        Ok(Parts {
+            codes: Codes { codes, sessions: sessions.clone() },
+            app: App { sessions, origins, server_key },
+            outbox: self.outbox.then_some(outbox),
+            limits,
+        })
     }
 
     async fn sessions(&self, secrets: &Secrets) -> Result<Sessions, Box<dyn std::error::Error>> {

@@ -3,7 +3,9 @@
 //! `cargo run -p pinlatch-example-axum`, then open the address it prints.
 
 mod api;
+mod codes;
 mod config;
+mod limits;
 mod page;
 mod problem;
 mod signed;
@@ -18,7 +20,8 @@ use axum::middleware::from_fn_with_state;
 use pinlatch::Sessions;
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::{Config, Parts};
+use crate::limits::Limits;
 use crate::signed::sign_answers;
 
 #[tokio::main]
@@ -42,10 +45,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::from_env()?;
     let listener = TcpListener::bind(config.addr).await?;
-    let app = config.app(listener.local_addr()?).await?;
+    let Parts { app, codes, outbox, limits } = config.parts(listener.local_addr()?).await?;
     announce(listener.local_addr()?);
-    tokio::spawn(tidy_up(app.sessions.clone()));
-    let router = Router::new().merge(api::routes(app.clone())).merge(page::routes());
+    tokio::spawn(tidy_up(app.sessions.clone(), limits));
+    let router =
+        Router::new().merge(api::routes(app.clone())).merge(codes::routes(codes, outbox)).merge(page::routes());
     let router = router.layer(from_fn_with_state(app, sign_answers));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop()).await?;
@@ -81,11 +85,12 @@ async fn stop() {
 }
 
 /// Removes what ended. Nothing depends on it.
-async fn tidy_up(sessions: Sessions) {
+async fn tidy_up(sessions: Sessions, limits: Limits) {
     const AT_ONCE: u32 = 10_000;
     let mut every_two_minutes = tokio::time::interval(Duration::from_secs(120));
     loop {
         every_two_minutes.tick().await;
+        limits.tidy_up();
         loop {
             match sessions.purge(AT_ONCE).await {
                 Ok(purged) if purged >= u64::from(AT_ONCE) => {}

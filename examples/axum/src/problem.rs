@@ -10,7 +10,7 @@ use pinlatch::permission::Denial;
 use pinlatch::pin::WeakPin;
 use pinlatch::proof::ProofError;
 use pinlatch::store::StoreError;
-use pinlatch::{ChangePinError, LiveAccessError, LoginError, RenewError, RequestError, UnlockError};
+use pinlatch::{ChangePinError, LiveAccessError, LoginError, OtpError, RenewError, RequestError, UnlockError};
 use serde_json::{Map, Value, json};
 
 /// What went wrong, for the client.
@@ -59,6 +59,11 @@ impl Problem {
             "log_in_again" => (StatusCode::UNAUTHORIZED, "From here a PIN is not enough; log in."),
             "locked_out" => (StatusCode::UNAUTHORIZED, "Too many wrong PINs; log in."),
             "not_found" => (StatusCode::NOT_FOUND, "There is nothing here."),
+            "otp_ended" => {
+                (StatusCode::UNAUTHORIZED, "The code is used, too old, or was tried too often; start again.")
+            }
+            "otp_throttled" => (StatusCode::TOO_MANY_REQUESTS, "Too many messages or wrong codes; wait."),
+            "otp_wrong" => (StatusCode::UNAUTHORIZED, "Wrong code."),
             "outside_hours" => (StatusCode::FORBIDDEN, "Outside the hours of use."),
             "overloaded" => (StatusCode::SERVICE_UNAVAILABLE, "There is no room for more; try again."),
             "pin_required" => (StatusCode::UNAUTHORIZED, "The session must be unlocked with its PIN."),
@@ -184,6 +189,20 @@ impl From<RenewError> for Problem {
         match error {
             RenewError::Denied(denial) => problem.because(denial),
             RenewError::Store(source) => {
+                log(&source);
+                problem
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<OtpError> for Problem {
+    fn from(error: OtpError) -> Self {
+        let problem = Self::new(error.code()).after(error.retry_after());
+        match error {
+            OtpError::WrongCode { tries_remaining } => problem.with("tries_remaining", tries_remaining),
+            OtpError::Store(source) => {
                 log(&source);
                 problem
             }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{FromRef, FromRequest, OriginalUri, Request, State};
+use axum::extract::{FromRequest, OriginalUri, Request, State};
 use axum::http::header::{HOST, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, response};
@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pinlatch::access_token::RenewableAccess;
 use pinlatch::proof::{self, Accepted, RequestParts, ResponseParts};
-use pinlatch::{ClockPolicy, Sessions, SystemClock};
+use pinlatch::{ClockPolicy, SystemClock};
 use serde::de::DeserializeOwned;
 
 use crate::api::{App, MAX_BODY};
@@ -49,6 +49,12 @@ impl Origins {
         let local = addr.ip().is_loopback().then(|| format!("localhost:{}", addr.port()));
         let authorities = std::iter::once(addr.to_string()).chain(local);
         Self(authorities.map(|authority| Origin { scheme: "http".into(), authority }).collect())
+    }
+
+    /// The host name of the first one: codes by SMS are bound to it.
+    pub(crate) fn domain(&self) -> &str {
+        let authority = self.0.first().map_or("localhost", |origin| origin.authority.as_str());
+        authority.rsplit_once(':').map_or(authority, |(host, _port)| host)
     }
 
     fn of_request(&self, headers: &HeaderMap) -> Option<&Origin> {
@@ -189,12 +195,6 @@ fn signature(
     ])
 }
 
-impl FromRef<App> for Sessions {
-    fn from_ref(app: &App) -> Self {
-        app.sessions.clone()
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
@@ -206,7 +206,8 @@ mod tests {
     use pinlatch::proof::{ServerKey, content_digest};
     use pinlatch::stores::MemoryStore;
     use pinlatch::{
-        AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, SessionId, Subject,
+        AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, RequestContext, SessionId, Sessions,
+        Subject,
     };
     use tower::ServiceExt;
 

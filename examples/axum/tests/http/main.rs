@@ -3,6 +3,7 @@
 
 mod browser;
 mod clients;
+mod codes;
 mod contract;
 mod crash;
 mod hours;
