@@ -1,587 +1,29 @@
 // Demo page of pinlatch: sign in once with full credentials, come back with a PIN.
-//
-// What is kept where:
-//   localStorage   the wrapped token (useless without the PIN) and the username to greet
-//   memory only    the access token, and credentials or PINs while a step needs them
 
-const TOKEN_KEY = 'pinlatch.wrapped_token';
-const USERNAME_KEY = 'pinlatch.username';
-const LOCK_NAME = 'pinlatch.token';
-
-const MIN_PIN = 6;
-const MAX_PIN = 64;
-const MAX_DOTS = 10;
-
-const REQUEST_TIMEOUT_MS = 30_000;
-const BUSY_RETRIES = 3;
-const BUSY_DELAY_MS = 400;
-const BUSY_DELAY_MAX_MS = 2_000;
-const SUPERSEDED_GRACE_MS = 300;
-
-const $ = (id) => document.getElementById(id);
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
-// ---------------------------------------------------------------- storage
-
-let store = openStore();
-
-function openStore() {
-  try {
-    localStorage.getItem(TOKEN_KEY);
-    return localStorage;
-  } catch {
-    return memoryStore(); // Storage is blocked: the page works until it is closed.
-  }
-}
-
-function memoryStore() {
-  const items = new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => items.set(key, value),
-    removeItem: (key) => items.delete(key),
-  };
-}
-
-const storedToken = () => store.getItem(TOKEN_KEY);
-const storedUsername = () => store.getItem(USERNAME_KEY) ?? '';
-
-function keepToken(answer) {
-  keep(TOKEN_KEY, answer.wrapped_token);
-  return answer;
-}
-
-// A storage that is full must not cost the session: the page goes on in memory until it is closed.
-function keep(key, value) {
-  try {
-    store.setItem(key, value);
-  } catch {
-    const full = store;
-    store = memoryStore();
-    for (const kept of [TOKEN_KEY, USERNAME_KEY]) {
-      store.setItem(kept, full.getItem(kept));
-      full.removeItem(kept);
-    }
-    store.setItem(key, value);
-  }
-}
-
-function forgetTokenIfStill(token) {
-  if (storedToken() === token) store.removeItem(TOKEN_KEY);
-}
-
-function forgetDevice() {
-  return withTokenLock(() => {
-    store.removeItem(TOKEN_KEY);
-    store.removeItem(USERNAME_KEY);
-  });
-}
-
-// Only one tab at a time may spend or replace the stored token.
-function withTokenLock(task) {
-  return navigator.locks ? navigator.locks.request(LOCK_NAME, task) : task();
-}
-
-// ---------------------------------------------------------------- server
-
-class Problem extends Error {
-  constructor(code, { details = {}, retryAfter = 0 } = {}) {
-    super(code);
-    this.code = code;
-    this.details = details;
-    this.retryAfter = retryAfter;
-  }
-}
-
-async function request(method, path, options = {}) {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await requestOnce(method, path, options);
-    } catch (problem) {
-      if (problem.code !== 'busy' || tries === BUSY_RETRIES) throw problem;
-      await sleep(busyDelay(problem, tries));
-    }
-  }
-}
-
-function busyDelay(problem, tries) {
-  const wanted = Math.max(problem.retryAfter * 1000, BUSY_DELAY_MS * 2 ** tries);
-  return Math.min(wanted, BUSY_DELAY_MAX_MS);
-}
-
-async function requestOnce(method, path, options) {
-  const { response, text } = await send(method, path, options);
-  if (response.status === 204) return null;
-  const payload = parseJson(text);
-  if (response.ok && payload) return payload;
-  throw toProblem(response, payload);
-}
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-async function send(method, path, { body, bearer, signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS) }) {
-  const headers = { Accept: 'application/json' };
-  if (body) headers['Content-Type'] = 'application/json';
-  if (bearer) headers.Authorization = `Bearer ${bearer}`;
-  try {
-    const response = await fetch(path, {
-      method,
-      headers,
-      body: body && JSON.stringify(body),
-      signal,
-      cache: 'no-store',
-      credentials: 'omit',
-      redirect: 'error',
-    });
-    return { response, text: await response.text() };
-  } catch (error) {
-    throw new Problem(error.name === 'AbortError' ? 'cancelled' : 'network');
-  }
-}
-
-function toProblem(response, payload) {
-  return new Problem(payload?.code ?? `http_${response.status}`, {
-    details: payload ?? {},
-    retryAfter: Math.max(0, Number(response.headers.get('Retry-After')) || 0),
-  });
-}
-
-// ---------------------------------------------------------------- wrapped token
-
-// Problem codes after which the stored token is of no more use.
-const TOKEN_SPENT = new Set([
-  'locked_out',
-  'session_ended',
-  'token_reused',
-  'log_in_again',
-  'superseded',
-  'invalid_wrapped_token',
-]);
-
-function createSession({ username, password }, pin) {
-  const body = { username, password, pin, device: deviceLabel() };
-  return withTokenLock(async () => {
-    keepToken(await request('POST', '/login', { body }));
-    keep(USERNAME_KEY, username);
-  });
-}
-
-function authorize(pin) {
-  return spendToken((token) => request('POST', '/authorize', { body: { wrapped_token: token, pin } }));
-}
-
-function replacePin(pin, newPin) {
-  return spendToken((token) =>
-    request('POST', '/pin', { body: { wrapped_token: token, pin, new_pin: newPin } }),
-  );
-}
-
-function spendToken(call) {
-  return withTokenLock(async () => {
-    const token = storedToken();
-    if (!token) throw new Problem('signed_out_elsewhere');
-    try {
-      return keepToken(await call(token));
-    } catch (problem) {
-      if (problem.code === 'superseded') return spendNewerToken(token, problem, call);
-      throw discardIfSpent(token, problem);
-    }
-  });
-}
-
-// Another tab has a newer token. Without Web Locks it may still be on its way to storage.
-async function spendNewerToken(oldToken, problem, call) {
-  if (storedToken() === oldToken) await sleep(SUPERSEDED_GRACE_MS);
-  const token = storedToken();
-  if (!token || token === oldToken) throw discardIfSpent(oldToken, problem);
-  try {
-    return keepToken(await call(token));
-  } catch (secondProblem) {
-    throw discardIfSpent(token, secondProblem);
-  }
-}
-
-function discardIfSpent(token, problem) {
-  if (TOKEN_SPENT.has(problem.code)) forgetTokenIfStill(token);
-  return problem;
-}
-
-const BROWSERS = [
-  ['Edge', /Edg(e|A|iOS)?\//],
-  ['Opera', /OPR\//],
-  ['Samsung Internet', /SamsungBrowser\//],
-  ['Firefox', /(Firefox|FxiOS)\//],
-  ['Chrome', /(Chrome|CriOS)\//],
-  ['Safari', /Safari\//],
-];
-
-const SYSTEMS = [
-  ['iPhone', /iPhone/],
-  ['iPad', /iPad/],
-  ['Android', /Android/],
-  ['ChromeOS', /CrOS/],
-  ['Windows', /Windows/],
-  ['Mac', /Mac OS X/],
-  ['Linux', /Linux/],
-];
-
-function deviceLabel() {
-  const find = (table, fallback) =>
-    table.find(([, pattern]) => pattern.test(navigator.userAgent))?.[0] ?? fallback;
-  return `${find(BROWSERS, 'Browser')} on ${find(SYSTEMS, 'another system')}`;
-}
-
-// ---------------------------------------------------------------- wording
-
-const WEAK_PIN = {
-  too_short: `Use at least ${MIN_PIN} characters.`,
-  repeated: 'Too much repetition. Mix it up a little.',
-  sequence: 'That counts up or down. Mix it up a little.',
-  common: 'That is among the first PINs people guess.',
-  date: 'Years and dates are easy to guess.',
-  keypad: 'Patterns on the keypad are easy to guess.',
-};
-
-const PINS_DIFFER = 'The two PINs are different. Choose again.';
-
-const PROBLEMS = {
-  invalid_credentials: 'Wrong username or password.',
-  bad_request: 'The server could not use that. Please try again.',
-  wrong_pin: 'Wrong PIN.',
-  throttled: 'Too many tries. Take a short break.',
-  invalid_wrapped_token: 'The saved session is damaged. Please log in again.',
-  busy: 'The server is busy. Try again in a moment.',
-  overloaded: 'The server is very busy. Try again in a moment.',
-  unavailable: 'The service is not available right now. Try again in a moment.',
-  network: 'We can’t reach the server. Check your connection and try again.',
-};
-
-const SESSION_OVER = {
-  title: 'Your session has ended',
-  text: () => 'It was closed or has run out. Log in with your password to continue.',
-};
-
-const ENDINGS = {
-  session_ended: SESSION_OVER,
-  superseded: SESSION_OVER,
-  locked_out: {
-    title: 'Too many wrong PINs',
-    text: () => 'To keep your account safe, this PIN no longer works here. Log in with your password and choose a new one.',
-  },
-  token_reused: {
-    title: 'We closed this session',
-    text: () => 'An old copy of this session was used somewhere, so we ended it to keep you safe. Log in again, then check your sessions.',
-  },
-  log_in_again: {
-    title: 'Time to log in again',
-    text: () => 'From here a PIN is not enough. Log in with your password, so that we know it is you.',
-  },
-  denied: {
-    title: 'Not from here',
-    text: ({ retry_at: retryAt }) =>
-      Number.isFinite(retryAt)
-        ? `From where you are, you can come back ${formatMoment(retryAt)}. Your PIN will still work.`
-        : 'From where you are, this account can’t be used. Your PIN will still work elsewhere.',
-    retry: true,
-  },
-  outside_hours: {
-    title: 'Closed right now',
-    text: ({ opens }) =>
-      Number.isFinite(opens)
-        ? `You can come back ${formatMoment(opens)}. Your PIN will still work.`
-        : 'Access is switched off for this account. Ask the people who run this service.',
-    retry: true,
-  },
-};
-
-function describe(problem) {
-  const { code, details } = problem;
-  if (code === 'weak_pin') return WEAK_PIN[details.reason] ?? 'That PIN is easy to guess. Choose another one.';
-  if (code === 'wrong_pin' && Number.isInteger(details.attempts_remaining)) {
-    return `${PROBLEMS.wrong_pin} ${plural(details.attempts_remaining, 'attempt')} left.`;
-  }
-  return PROBLEMS[code] ?? `Something went wrong (${code}). Please try again.`;
-}
-
-const notice = (tone, text) => ({ tone, text });
-
-const LOGGED_IN_ELSEWHERE = notice('info', 'Somebody else logged in in another tab.');
-const LOGGED_OUT_ELSEWHERE = notice('info', 'You were logged out in another tab.');
-
-function formatMoment(seconds) {
-  const format = new Intl.DateTimeFormat(undefined, {
-    weekday: 'long',
-    month: 'long',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: '2-digit',
-  });
-  return `on ${format.format(seconds * 1000)}`;
-}
-
-const RELATIVE_UNITS = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
-];
-
-function formatRelative(seconds) {
-  const distance = seconds - Date.now() / 1000;
-  const [unit, size] = RELATIVE_UNITS.find(([, length]) => Math.abs(distance) >= length) ?? [];
-  if (!unit) return distance < 0 ? 'just now' : 'in under a minute';
-  return new Intl.RelativeTimeFormat('en').format(Math.round(distance / size), unit);
-}
-
-function formatClock(seconds) {
-  const pair = (value) => String(value).padStart(2, '0');
-  const hours = Math.floor(seconds / 3600);
-  const clock = `${pair(Math.floor(seconds / 60) % 60)}:${pair(seconds % 60)}`;
-  return hours ? `${hours}:${clock}` : clock;
-}
-
-// Calls onTick with the whole seconds left, then onEnd once. Returns a function that stops it.
-function countDown(seconds, onTick, onEnd) {
-  const deadline = Date.now() + seconds * 1000;
-  const tick = () => {
-    const left = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
-    onTick(left);
-    if (left > 0) return;
-    clearInterval(timer);
-    onEnd();
-  };
-  const timer = setInterval(tick, 250);
-  tick();
-  return () => clearInterval(timer);
-}
-
-// ---------------------------------------------------------------- PIN pad
-
-const SHAKE = [0, -8, 7, -5, 3, 0].map((x) => ({ transform: `translateX(${x}px)` }));
-const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
-
-class PinPad {
-  #view = $('pin-view');
-  #form = $('pad');
-  #input = $('pin-input');
-  #dots = $('pin-dots');
-  #message = $('pin-message');
-  #wait = $('pin-wait');
-  #letters = false;
-  #busy = false;
-  #stopWait = null;
-  #onSubmit;
-
-  constructor(onSubmit) {
-    this.#onSubmit = onSubmit;
-    this.#form.addEventListener('submit', (event) => this.#submit(event));
-    this.#input.addEventListener('input', () => this.#setValue(this.#input.value));
-    $('pin-keys').addEventListener('click', (event) => this.#pressKey(event));
-    // Pressing a key with a mouse or finger must not take the focus from the entry.
-    $('pin-keys').addEventListener('mousedown', (event) => event.preventDefault());
-    $('pin-letters').addEventListener('click', () => this.#setLetters(!this.#letters));
-    document.addEventListener('keydown', (event) => this.#onKeydown(event));
-    document.addEventListener('paste', (event) => this.#onPaste(event));
-  }
-
-  open({ title, hint, action }) {
-    this.setTitle(title);
-    $('pin-hint').textContent = hint;
-    $('pin-submit').textContent = action;
-    this.#endWait();
-    this.#say('');
-    this.#setValue('');
-    this.#input.focus();
-    announce(`${title}. ${hint}`);
-  }
-
-  setTitle(title) {
-    $('pin-title').textContent = title;
-  }
-
-  fail(text) {
-    this.#say(text, 'error');
-    this.#input.setAttribute('aria-invalid', 'true');
-    if (!reducedMotion.matches) this.#input.parentElement.animate(SHAKE, 320);
-  }
-
-  // Blocks the pad for a while, then says that it can be used again.
-  wait(seconds, textAfterwards) {
-    this.#endWait();
-    if (seconds === 0) return;
-    this.#wait.hidden = false;
-    announce(`Try again in ${plural(Math.ceil(seconds), 'second')}.`);
-    this.#stopWait = countDown(
-      seconds,
-      (left) => this.#showWait(left),
-      () => this.#waitIsOver(textAfterwards),
-    );
-    this.#refreshControls();
-  }
-
-  // Leaves nothing typed behind when the pad goes out of view.
-  close() {
-    this.#endWait();
-    this.#setValue('');
-    this.#setLetters(false);
-  }
-
-  get busy() {
-    return this.#busy;
-  }
-
-  get #blocked() {
-    return this.#busy || this.#stopWait !== null;
-  }
-
-  async #submit(event) {
-    event.preventDefault();
-    if (this.#blocked) return;
-    const pin = this.#input.value;
-    if ([...pin].length < MIN_PIN) {
-      this.fail(`A PIN has at least ${MIN_PIN} ${this.#letters ? 'characters' : 'digits'}.`);
-      return;
-    }
-    this.#say('');
-    this.#setBusy(true);
-    try {
-      await this.#onSubmit(pin);
-    } finally {
-      this.#setBusy(false);
-    }
-  }
-
-  // While busy the dots stay, the typed PIN does not.
-  #setBusy(busy) {
-    this.#busy = busy;
-    this.#form.setAttribute('aria-busy', String(busy));
-    if (busy) {
-      this.#input.focus();
-      this.#input.value = '';
-    } else {
-      this.#drawDots();
-    }
-    this.#refreshControls();
-  }
-
-  #refreshControls() {
-    const blocked = this.#blocked;
-    for (const button of this.#form.querySelectorAll('button')) button.disabled = blocked;
-    for (const button of document.querySelectorAll('.links button')) button.disabled = this.#busy;
-    this.#input.readOnly = blocked;
-    this.#form.toggleAttribute('data-blocked', blocked);
-  }
-
-  #showWait(left) {
-    const text = `Try again in ${formatClock(left)}`;
-    if (this.#wait.textContent !== text) this.#wait.textContent = text;
-  }
-
-  #waitIsOver(text) {
-    this.#endWait();
-    this.#say(text);
-    announce('You can try again now.');
-    this.#input.focus();
-  }
-
-  #say(text, tone = 'info') {
-    this.#message.textContent = text;
-    this.#message.dataset.tone = tone;
-  }
-
-  #endWait() {
-    this.#stopWait?.();
-    this.#stopWait = null;
-    this.#wait.hidden = true;
-    this.#refreshControls();
-  }
-
-  #setLetters(letters) {
-    this.#letters = letters;
-    this.#form.dataset.mode = letters ? 'letters' : 'digits';
-    this.#input.inputMode = letters ? 'text' : 'none';
-    $('pin-letters').textContent = letters ? 'Use digits' : 'Use letters';
-    this.#setValue('');
-    this.#input.focus();
-  }
-
-  #setValue(text) {
-    const allowed = this.#letters ? text : text.replace(/\D/g, '');
-    const value = allowed.slice(0, MAX_PIN);
-    if (this.#input.value !== value) this.#input.value = value;
-    this.#input.removeAttribute('aria-invalid');
-    this.#drawDots();
-  }
-
-  // Edits made by the keypad, digit keys or pasting always happen at the end.
-  #edit(text) {
-    if (this.#blocked) return;
-    this.#setValue(text);
-    announce(`${plural(this.#input.value.length, 'digit')} entered`);
-  }
-
-  #append(text) {
-    this.#edit(this.#input.value + text);
-  }
-
-  #backspace() {
-    this.#edit(this.#input.value.slice(0, -1));
-  }
-
-  #drawDots() {
-    const length = this.#input.value.length;
-    const dots = Array.from({ length: Math.min(Math.max(length, MIN_PIN), MAX_DOTS) }, (_, index) => {
-      const dot = document.createElement('span');
-      dot.className = index < length ? 'dot filled' : 'dot';
-      return dot;
-    });
-    if (length > MAX_DOTS) dots.push(`+${length - MAX_DOTS}`);
-    this.#dots.replaceChildren(...dots);
-  }
-
-  #pressKey(event) {
-    const button = event.target.closest('button');
-    if (!button) return;
-    if (button.dataset.digit) this.#append(button.dataset.digit);
-    else if (button.id === 'pin-backspace') this.#backspace();
-    else this.#edit('');
-  }
-
-  #onKeydown(event) {
-    if (this.#view.hidden || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!this.#useKey(event)) return;
-    event.preventDefault();
-    this.#input.focus();
-  }
-
-  // Says whether the key was one of ours; Enter on a control is left to that control.
-  #useKey({ key, target }) {
-    if (key === 'Escape') this.#edit('');
-    else if (this.#letters) return false;
-    else if (/^\d$/.test(key)) this.#append(key);
-    else if (key === 'Backspace') this.#backspace();
-    else if (key === 'Enter' && !target.closest('button, input')) this.#form.requestSubmit();
-    else return false;
-    return true;
-  }
-
-  #onPaste(event) {
-    if (this.#view.hidden || this.#letters) return;
-    event.preventDefault();
-    this.#append(event.clipboardData.getData('text').replace(/\D/g, ''));
-  }
-}
+import { CodeForm } from './code.js';
+import { countDown, formatClock, formatRelative, plural } from './format.js';
+import { PinPad } from './pad.js';
+import { $, announce, setBodyData, setNotice, setTitle } from './screen.js';
+import { Problem, request } from './server.js';
+import { authorize, byCode, byPassword, createSession, replacePin, resendCode, startCode } from './session.js';
+import { TOKEN_KEY, USERNAME_KEY, forgetDevice, keep, storedToken, storedUsername } from './storage.js';
+import {
+  ENDINGS,
+  LOGGED_IN_ELSEWHERE,
+  LOGGED_OUT_ELSEWHERE,
+  MIN_PIN,
+  NOT_A_NUMBER,
+  PINS_DIFFER,
+  describe,
+  notice,
+} from './words.js';
 
 // ---------------------------------------------------------------- views
 
 const SECTIONS = {
   login: 'login-view',
+  phone: 'phone-view',
+  code: 'code-view',
   'choose-pin': 'pin-view',
   pin: 'pin-view',
   'change-pin': 'pin-view',
@@ -628,10 +70,11 @@ const PAD_SCREENS = {
 };
 
 let access = null; // { token, username, controller, stopCountdown } while unlocked
-let credentials = null; // { username, password } between the first step and the log-in call
+let credentials = null; // what the log-in call shows, between the first step and that call
 let draft = {}; // PINs entered in earlier steps of the current flow
 
 const pad = new PinPad(submitPad);
+const codeForm = new CodeForm({ onCode: submitCode, onResend: resend });
 
 function submitPad(pin) {
   setNotice();
@@ -654,8 +97,11 @@ function currentPadScreen() {
 }
 
 function show(view, { step, reason, message } = {}) {
-  if (view !== 'choose-pin') credentials = null;
-  if (view !== 'choose-pin' && view !== 'change-pin') draft = {};
+  if (!['choose-pin', 'code'].includes(view)) {
+    credentials = null;
+    codeForm.close();
+  }
+  if (!['choose-pin', 'change-pin', 'code'].includes(view)) draft = {};
   setBodyData({ view, step, reason });
   for (const section of document.querySelectorAll('main > section')) {
     section.hidden = section.id !== SECTIONS[view];
@@ -666,26 +112,6 @@ function show(view, { step, reason, message } = {}) {
   scrollTo(0, 0);
 }
 
-function setBodyData(values) {
-  for (const [name, value] of Object.entries(values)) {
-    if (value) document.body.dataset[name] = value;
-    else delete document.body.dataset[name];
-  }
-}
-
-function setNotice(message) {
-  $('notice').textContent = message?.text ?? '';
-  $('notice').dataset.tone = message?.tone ?? '';
-}
-
-function announce(text) {
-  $('announcer').textContent = text;
-}
-
-function setTitle(title) {
-  document.title = `${title} · pinlatch`;
-}
-
 function showLogin(message) {
   dropAccess();
   show('login', { message });
@@ -694,6 +120,20 @@ function showLogin(message) {
   const username = $('username');
   username.value ||= storedUsername();
   (username.value ? $('password') : username).focus();
+}
+
+function showPhone(message) {
+  show('phone', { message });
+  setTitle('Log in');
+  announce('Log in with a text message');
+  $('phone').focus();
+}
+
+function showCode(message) {
+  show('code', { message });
+  setTitle('Enter the code');
+  announce('Enter the code from the message.');
+  codeForm.open();
 }
 
 function showPad(view, step, message) {
@@ -732,6 +172,7 @@ function showUnlocked(message) {
   $('greeting').textContent = username ? `Hello, ${username}` : 'Hello';
   $('greeting').focus();
   refreshSessions().catch(reportProblem);
+  if (!username) learnUsername().catch(reportProblem);
 }
 
 function showEnded({ code, details }) {
@@ -808,10 +249,42 @@ function reportProblem(problem) {
 function submitCredentials(event) {
   event.preventDefault();
   const { username, password } = event.target.elements;
-  const entered = { username: username.value.trim(), password: password.value };
+  credentials = byPassword(username.value.trim(), password.value);
   password.value = '';
   showChoosePin('first');
-  credentials = entered;
+}
+
+async function submitPhone() {
+  const phone = $('phone').value.trim();
+  try {
+    codeForm.expect(phone, await startCode(phone));
+  } catch (problem) {
+    if (problem.code !== 'bad_request') throw problem;
+    setNotice(NOT_A_NUMBER);
+    return;
+  }
+  showCode();
+}
+
+// A PIN that was chosen before a wrong code is still good.
+function submitCode(code) {
+  credentials = byCode(codeForm.challenge, code);
+  if (draft.newPin) runOnce($('code-submit'), () => beginSession(draft.newPin));
+  else showChoosePin('first');
+}
+
+async function resend(challenge) {
+  try {
+    codeForm.expect($('code-phone').textContent, await resendCode(challenge));
+    showCode(notice('info', 'Another message is on its way.'));
+  } catch (problem) {
+    if (problem.code === 'otp_ended') {
+      showPhone(notice('error', describe(problem)));
+      return;
+    }
+    codeForm.waitForNext(problem.retryAfter ?? 0);
+    reportProblem(problem);
+  }
 }
 
 function submitChosenPin(pin) {
@@ -825,6 +298,10 @@ async function submitChosenPinAgain(pin) {
     pad.fail(PINS_DIFFER);
     return;
   }
+  await beginSession(pin);
+}
+
+async function beginSession(pin) {
   try {
     await createSession(credentials, pin);
   } catch (problem) {
@@ -848,10 +325,24 @@ function showLoginProblem(problem, pin) {
     showLogin(notice('error', describe(problem)));
     return;
   }
+  if (problem.code.startsWith('otp_')) {
+    showCodeProblem(problem, pin);
+    return;
+  }
   const weak = problem.code === 'weak_pin';
   if (!weak) draft.newPin = pin;
   showChoosePin(weak ? 'first' : 'repeat');
   showOnPad(problem);
+}
+
+function showCodeProblem(problem, pin) {
+  if (problem.code === 'otp_ended' || problem.details.tries_remaining === 0) {
+    showPhone(notice('error', describe(new Problem('otp_ended'))));
+    return;
+  }
+  draft.newPin = pin;
+  showCode();
+  codeForm.fail(describe(problem));
 }
 
 // ---------------------------------------------------------------- unlock
@@ -941,8 +432,9 @@ function returnToChangePin(problem) {
 }
 
 function cancelPad() {
-  if (currentView() === 'choose-pin') showLogin();
-  else goHome();
+  if (currentView() !== 'choose-pin') goHome();
+  else if (credentials?.proof.challenge) showCode();
+  else showLogin();
 }
 
 // ---------------------------------------------------------------- unlocked
@@ -950,6 +442,14 @@ function cancelPad() {
 async function callApi() {
   const answer = await callServer('GET', '/api/me');
   $('api-result').textContent = JSON.stringify(answer, null, 2);
+}
+
+// Whoever logs in with a code says no name.
+async function learnUsername() {
+  const { subject } = await callServer('GET', '/api/me');
+  access.username = subject;
+  keep(USERNAME_KEY, subject);
+  $('greeting').textContent = `Hello, ${subject}`;
 }
 
 async function refreshSessions() {
@@ -1053,9 +553,22 @@ function fillDemo() {
   $('login-submit').focus();
 }
 
+function fillPhone() {
+  $('phone').value = $('demo-phone').textContent;
+  $('phone-submit').focus();
+}
+
 function start() {
   $('login-form').addEventListener('submit', submitCredentials);
   onClick('fill-demo', fillDemo);
+  onClick('use-phone', () => showPhone());
+  onClick('use-password', () => showLogin());
+  onClick('fill-phone', fillPhone);
+  onClick('code-back', () => showPhone());
+  $('phone-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    runOnce($('phone-submit'), submitPhone);
+  });
   onClick('pin-cancel', cancelPad);
   onClick('forget', askToForget);
   onClick('forget-keep', keepDevice);

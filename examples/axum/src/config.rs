@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `DEMO_OUTBOX`.
+//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `COOL_DOWN`, `DEMO_OUTBOX`.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -28,6 +28,7 @@ pub(crate) struct Config {
     ttl: Duration,
     renewal_limit: Duration,
     origins: Option<Origins>,
+    cool_down: Duration,
     outbox: bool,
 }
 
@@ -98,6 +99,9 @@ impl Config {
             origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
                 if text.is_empty() { Some(None) } else { Origins::parse(text).map(Some) }
             })?,
+            cool_down: variable("COOL_DOWN", "60", "15 to 3600 seconds", |text| {
+                text.parse().ok().map(Duration::from_secs)
+            })?,
             outbox: variable("DEMO_OUTBOX", "0", "0 or 1", |text| match text {
                 "0" => Some(false),
                 "1" => Some(true),
@@ -119,7 +123,8 @@ impl Config {
         let sessions = self.sessions(&secrets).await?;
         let (outbox, limits) = (Outbox::default(), Limits::new());
         let template = SmsTemplate::new(TEXT, origins.domain())?;
-        let policy = OtpPolicy::builder(6).hint(true).build()?;
+        let waits = [1, 2, 5, 10].map(|times| self.cool_down * times);
+        let policy = OtpPolicy::builder(6).hint(true).cool_downs(waits).build()?;
         let codes = sessions.one_time_codes(outbox.clone(), template).policy(policy).limits(limits.clone()).build();
         Ok(Parts {
             codes: Codes { codes, sessions: sessions.clone() },

@@ -12,11 +12,28 @@ use axum::routing::get;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const FILES: [(&str, &str, &str); 11] = [
+    ("/", HTML, include_str!("../../page/index.html")),
+    ("/style.css", CSS, include_str!("../../page/style.css")),
+    ("/app.js", SCRIPT, include_str!("../../page/app.js")),
+    ("/code.js", SCRIPT, include_str!("../../page/code.js")),
+    ("/format.js", SCRIPT, include_str!("../../page/format.js")),
+    ("/pad.js", SCRIPT, include_str!("../../page/pad.js")),
+    ("/screen.js", SCRIPT, include_str!("../../page/screen.js")),
+    ("/server.js", SCRIPT, include_str!("../../page/server.js")),
+    ("/session.js", SCRIPT, include_str!("../../page/session.js")),
+    ("/storage.js", SCRIPT, include_str!("../../page/storage.js")),
+    ("/words.js", SCRIPT, include_str!("../../page/words.js")),
+];
+
 pub(crate) fn routes() -> Router {
-    Router::new()
-        .route("/", get(|| async { file("text/html; charset=utf-8", include_str!("../../page/index.html")) }))
-        .route("/app.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("../../page/app.js")) }))
-        .route("/style.css", get(|| async { file("text/css; charset=utf-8", include_str!("../../page/style.css")) }))
+    FILES.into_iter().fold(Router::new(), |router, (path, content_type, content)| {
+        router.route(path, get(async move || file(content_type, content)))
+    })
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {

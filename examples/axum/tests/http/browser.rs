@@ -152,6 +152,17 @@ impl Browser {
         self.wait_until(text, async || self.text(id).await.contains(text)).await;
     }
 
+    /// Waits so many seconds at most until an element shows this and no more.
+    pub(crate) async fn wait_for_only(&self, secs: usize, id: &str, text: &str) {
+        for _ in 0..secs {
+            if self.text(id).await == text {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.wait_until(text, async || self.text(id).await == text).await;
+    }
+
     async fn wait_until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         for _ in 0..200 {
             if condition().await {

@@ -169,7 +169,12 @@ async fn sessions_end_as_asked_and_only_ones_own() {
 async fn the_page_keeps_to_itself_and_sets_no_cookie() {
     let server = Server::start("memory:");
     let api = Api::of(&server);
-    for (path, content_type) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")] {
+    for (path, content_type) in [
+        ("/", "text/html"),
+        ("/app.js", "text/javascript"),
+        ("/code.js", "text/javascript"),
+        ("/style.css", "text/css"),
+    ] {
         let answer = api.with_token(Method::GET, path, "x").await;
         assert!(answer.status == 200 && answer.content_type.starts_with(content_type), "{path}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();

@@ -10,6 +10,7 @@ mod hours;
 mod instances;
 mod keys;
 mod page;
+mod page_codes;
 mod race;
 mod server;
 mod signed;

@@ -19,12 +19,12 @@ async fn log_in(browser: &Browser, pin: &str) {
 }
 
 /// All that the page keeps, in one text.
-async fn storage(browser: &Browser) -> String {
+pub(crate) async fn storage(browser: &Browser) -> String {
     browser.evaluate("return JSON.stringify([localStorage, sessionStorage])").await.to_string()
 }
 
 /// The console may tell of requests that were refused, which is what a wrong PIN is; of nothing else.
-async fn assert_quiet(browser: &Browser) {
+pub(crate) async fn assert_quiet(browser: &Browser) {
     let said = browser.console().await;
     let unexpected: Vec<_> =
         said.iter().filter(|line| !line.contains("the server responded with a status of 4")).collect();

@@ -1,0 +1,76 @@
+// Calls to the server, with its problems as errors.
+
+import { sleep } from './format.js';
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const BUSY_RETRIES = 3;
+const BUSY_DELAY_MS = 400;
+const BUSY_DELAY_MAX_MS = 2_000;
+
+export class Problem extends Error {
+  constructor(code, { details = {}, retryAfter = 0 } = {}) {
+    super(code);
+    this.code = code;
+    this.details = details;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export async function request(method, path, options = {}) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await requestOnce(method, path, options);
+    } catch (problem) {
+      if (problem.code !== 'busy' || tries === BUSY_RETRIES) throw problem;
+      await sleep(busyDelay(problem, tries));
+    }
+  }
+}
+
+function busyDelay(problem, tries) {
+  const wanted = Math.max(problem.retryAfter * 1000, BUSY_DELAY_MS * 2 ** tries);
+  return Math.min(wanted, BUSY_DELAY_MAX_MS);
+}
+
+async function requestOnce(method, path, options) {
+  const { response, text } = await send(method, path, options);
+  if (response.status === 204) return null;
+  const payload = parseJson(text);
+  if (response.ok && payload) return payload;
+  throw toProblem(response, payload);
+}
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+async function send(method, path, { body, bearer, signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS) }) {
+  const headers = { Accept: 'application/json' };
+  if (body) headers['Content-Type'] = 'application/json';
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  try {
+    const response = await fetch(path, {
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      signal,
+      cache: 'no-store',
+      credentials: 'omit',
+      redirect: 'error',
+    });
+    return { response, text: await response.text() };
+  } catch (error) {
+    throw new Problem(error.name === 'AbortError' ? 'cancelled' : 'network');
+  }
+}
+
+function toProblem(response, payload) {
+  return new Problem(payload?.code ?? `http_${response.status}`, {
+    details: payload ?? {},
+    retryAfter: Math.max(0, Number(response.headers.get('Retry-After')) || 0),
+  });
+}
