@@ -117,7 +117,7 @@ export class PinPad {
   #refreshControls() {
     const blocked = this.#blocked;
     for (const button of this.#form.querySelectorAll('button')) button.disabled = blocked;
-    for (const button of document.querySelectorAll('.links button')) button.disabled = this.#busy;
+    for (const button of this.#view.querySelectorAll('.links button')) button.disabled = this.#busy;
     this.#input.readOnly = blocked;
     this.#form.toggleAttribute('data-blocked', blocked);
   }

@@ -36,6 +36,8 @@ async fn a_code_a_pin_and_from_then_on_the_pin() {
     browser.wait_for_text("code-resend", "Send again in 00:1").await;
     let autocomplete = browser.evaluate("return document.activeElement.autocomplete").await;
     assert_eq!(autocomplete, "one-time-code", "the browser offers what the message says");
+    let blocked = browser.evaluate("return document.getElementById('code-resend').disabled").await;
+    assert_eq!(blocked, true);
     let sent = api.try_call(Method::GET, "/demo/outbox", None, None).await.unwrap();
     let hint = sent.body[0]["text"].as_str().unwrap()[..1].to_owned();
     browser.wait_for_text("code-help", &format!("with {hint}- in front")).await;
