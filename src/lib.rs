@@ -39,6 +39,7 @@
 //! | the user | the host calls | and answers with |
 //! | --- | --- | --- |
 //! | logs in with full credentials and chooses a PIN | [`Sessions::login`] | a wrapped token for the device |
+//! | logs in with a code by SMS | [`OneTimeCodes::start`], [`OneTimeCodes::log_in`], then [`Sessions::login`] | the same |
 //! | comes back | [`Sessions::unlock`] | an access token, and the next wrapped token |
 //! | is known to have certain rights | [`Sessions::mint`] | an access token that says so |
 //! | calls the API | [`Sessions::verify`] or [`Sessions::verify_live`] | whatever the API does |
@@ -73,6 +74,12 @@
 //!
 //! Requests that move something can be signed by the device and are then accepted once; answers can be signed by the
 //! server, so that a device knows whom it is about to give a PIN. [`proof`] has both.
+//!
+//! # A code instead of a password
+//!
+//! [`Sessions::one_time_codes`] sends codes through the host's SMS gateway ([`sender`]). A right one is the same evidence as a
+//! password that the host has checked. [`otp`] has the rules and their numbers, [`limits`] the place for limits of the
+//! host's own.
 //!
 //! # Features
 //!

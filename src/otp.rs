@@ -1,5 +1,5 @@
-//! One-time codes by SMS, as another way to a [`FullLogin`](crate::FullLogin). [`Sessions`](crate::Sessions) knows nothing of
-//! them; these are the pure steps.
+//! One-time codes by SMS, as another way to a [`FullLogin`](crate::FullLogin). `OneTimeCodes` is the façade, with one call for
+//! each thing a user does; these are the pure steps beneath it.
 //!
 //! ```text
 //! RecipientState ─▶ ChargedMessage ─▶ begin ─▶ Sms            a message is counted before it is sent
@@ -20,6 +20,11 @@
 //!
 //! A recipient that the host does not know gets a challenge like any other, and no message. The host sends messages in
 //! tasks of their own, so that the time of an answer tells nothing either.
+//!
+//! What remains: whoever can read the phone's messages, has its number moved to another card, or talks its owner into
+//! reading a code out, logs in. NIST SP 800-63B-4 calls the telephone network a restricted authenticator for that. And
+//! whoever enters somebody's number again and again uses up the messages and the guesses of that number's day, so that its
+//! owner has to log in by other means.
 
 mod challenge;
 mod code;
