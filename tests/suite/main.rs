@@ -1,6 +1,7 @@
 //! What the façade promises, told as stories, on both stores.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod phone;
 mod world;
 
 mod access_tokens;
