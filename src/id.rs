@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
-use crate::encoding::{decode_public_array, push_public_base64url, text_len};
+use crate::encoding::{decimal_digit, decode_public_array, push_public_base64url, text_len};
 
 macro_rules! id {
     ($(#[$meta:meta])* $name:ident([u8; $len:literal])) => {
@@ -109,6 +109,9 @@ pub enum NameError {
     /// The text is not an id of this kind.
     #[error("not an id of this kind")]
     NotAnId,
+    /// The text is not a telephone number as it is dialed from abroad.
+    #[error("not a telephone number with its country code, such as +44 7700 900123")]
+    NotAPhoneNumber,
 }
 
 /// Refused: empty (unless `min` is 0), too long, or with characters that could forge a log line.
@@ -222,17 +225,24 @@ impl OtpPurpose {
 }
 
 impl Recipient {
-    /// A telephone number in its international form, with the plus sign, and with spaces, hyphens, dots and parentheses
-    /// as people write them: `+49 (151) 123-45678`. It becomes the E.164 form, 8 to 15 digits behind the plus sign.
+    /// A telephone number in its international form, with the plus sign, and with spaces, hyphens, dots, slashes and
+    /// parentheses as people write them: `+49 (151) 123-45678`, in digits of any script. It becomes the E.164 form, 8 to 15
+    /// digits behind the plus sign.
     ///
     /// # Errors
-    /// [`NameError::NotAnId`] for what is no such number; one without its country is none.
+    /// [`NameError::NotAPhoneNumber`] for what is no such number. One without its country is none, nor is `+49 (0)151…`, of
+    /// which nobody knows whether the zero is meant.
     pub fn phone(text: &str) -> Result<Self, NameError> {
+        let text = text.trim().strip_prefix('+').filter(|rest| !rest.contains("(0"));
+        let text = text.ok_or(NameError::NotAPhoneNumber)?;
         let written = |letter: &char| !matches!(letter, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{A0}');
-        let number: String = text.trim().chars().filter(written).collect();
-        let digits = number.strip_prefix('+').ok_or(NameError::NotAnId)?;
-        let valid = (8..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
-        if valid && !digits.starts_with('0') { Ok(Self(number.into())) } else { Err(NameError::NotAnId) }
+        let digits = text.chars().filter(written).map(|letter| {
+            let digit = decimal_digit(letter).and_then(|digit| char::from_digit(digit, 10));
+            digit.ok_or(NameError::NotAPhoneNumber)
+        });
+        let number: String = core::iter::once(Ok('+')).chain(digits).collect::<Result<_, _>>()?;
+        let valid = (9..=16).contains(&number.len()) && !number.starts_with("+0");
+        if valid { Ok(Self(number.into())) } else { Err(NameError::NotAPhoneNumber) }
     }
 }
 
@@ -258,7 +268,9 @@ mod tests {
 
     #[test]
     fn a_telephone_number_has_one_spelling() {
-        for text in ["+4915112345678", " +49 151 1234 5678 ", "+49 (151) 123-45678", "+49.151/12345678"] {
+        for text in
+            ["+4915112345678", " +49 151 1234 5678 ", "+49 (151) 123-45678", "+49.151/12345678", "+٤٩١٥١١٢٣٤٥٦٧٨"]
+        {
             assert_eq!(Recipient::phone(text).unwrap().as_str(), "+4915112345678", "{text}");
         }
         for wrong in [
@@ -273,8 +285,10 @@ mod tests {
             "+49151x2345678",
             "+49+15112345678",
             "٠",
+            "+49 (0)151 12345678",
+            "+٠٤٩١٥١١٢٣٤٥٦٧٨",
         ] {
-            assert_eq!(Recipient::phone(wrong), Err(NameError::NotAnId), "{wrong}");
+            assert_eq!(Recipient::phone(wrong), Err(NameError::NotAPhoneNumber), "{wrong}");
         }
     }
 

@@ -8,6 +8,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::id::{OtpPurpose, Recipient};
 use crate::situation::RequestContext;
@@ -39,21 +40,39 @@ pub enum LimitError {
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// What a limit answers: boxed, so that `Box<dyn OtpLimits>` works, and `Send`.
+/// What a limit answers: boxed, so that `Arc<dyn OtpLimits>` works, and `Send`.
 pub type LimitFuture<'a> = Pin<Box<dyn Future<Output = Result<(), LimitError>> + Send + 'a>>;
 
 /// Counts what all recipients together are sent and guessed.
 pub trait OtpLimits: Send + Sync {
-    /// *Called* before a message is counted for its recipient, if that one may have it; whether the host knows them or not.
-    /// *Must* count it. *If broken*, a stranger has messages sent to every number there is.
+    /// *Called* before a message is counted for its recipient, if that one may have it (who is throttled spends nothing of
+    /// the others'); whether the host knows them or not. *Must* count it, also where the request has no address; nothing is
+    /// taken back for one that then fails. *If broken*, a stranger has messages sent to every number there is.
     fn message<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a>;
 
     /// *Called* before a code is charged, if the challenge takes one and its recipient has guesses left. *Must* count it.
     /// *If broken*, a stranger guesses once at every number there is, and finds one code in a million.
     fn guess<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a>;
 
-    /// *Called* after a right code, which [`Self::guess`] has counted. A limit of wrong ones takes it back.
-    fn right_code(&self, request: &OtpRequest<'_>);
+    /// *Called* after a right code, which [`Self::guess`] has counted. To limit wrong ones only, take this one back here.
+    fn right_code(&self, request: &OtpRequest<'_>) {
+        let _ = request;
+    }
+}
+
+/// Shared limits are limits.
+impl<L: OtpLimits + ?Sized> OtpLimits for Arc<L> {
+    fn message<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a> {
+        (**self).message(request)
+    }
+
+    fn guess<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a> {
+        (**self).guess(request)
+    }
+
+    fn right_code(&self, request: &OtpRequest<'_>) {
+        (**self).right_code(request);
+    }
 }
 
 /// No limits but those of each recipient.
@@ -68,6 +87,4 @@ impl OtpLimits for NoLimits {
     fn guess<'a>(&'a self, _request: &'a OtpRequest<'a>) -> LimitFuture<'a> {
         Box::pin(core::future::ready(Ok(())))
     }
-
-    fn right_code(&self, _request: &OtpRequest<'_>) {}
 }

@@ -120,7 +120,14 @@ pub enum Event {
         /// Whom it leads to.
         subject: Subject,
     },
-    /// A one-time code was not looked at: there were too many wrong ones.
+    /// No message with a code was sent: there were too many, to this recipient or by a limit of the host's.
+    MessageThrottled {
+        /// For which challenge, if another message was asked for.
+        challenge_id: Option<OtpChallengeId>,
+        /// Until when.
+        until: UnixTime,
+    },
+    /// A one-time code was not looked at: there were too many wrong ones, of this recipient or by a limit of the host's.
     CodeThrottled {
         /// Of which challenge.
         challenge_id: OtpChallengeId,
@@ -163,6 +170,7 @@ pub(crate) fn trace(event: &Event) {
         | Event::LockedOut { .. }
         | Event::Reuse { .. }
         | Event::WrongCode { .. }
+        | Event::MessageThrottled { .. }
         | Event::CodeThrottled { .. }
         | Event::RecordRefused { .. } => tracing::warn!(target: "pinlatch", ?event),
         _ => tracing::info!(target: "pinlatch", ?event),

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use crate::otp::Sms;
 
-/// What a sender returns: boxed, so that `Box<dyn SmsSender>` works, and `Send`. Any error will do.
+/// What a sender returns: boxed, so that `Arc<dyn SmsSender>` works, and `Send`. Any error will do.
 pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'a>>;
 
 /// Sends messages.
@@ -35,6 +35,7 @@ pub trait SmsSender: Send + Sync {
     fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a>;
 }
 
+/// A shared sender is a sender.
 impl<S: SmsSender + ?Sized> SmsSender for std::sync::Arc<S> {
     fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a> {
         (**self).send(sms)

@@ -116,7 +116,7 @@ impl World {
         let state = self.recipients.get(recipient).cloned();
         let state = state.unwrap_or_else(|| RecipientState::new(Recipient::new(recipient).unwrap()));
         let context = OtpContext { keys: &self.keys, policy: &self.policy, now: self.now };
-        let (charged, state) = state.send(&context, &mut self.dice)?.replaced(Swap::Replaced).unwrap();
+        let (charged, state) = state.charge_message(&context, &mut self.dice)?.replaced(Swap::Replaced).unwrap();
         let next_at = charged.next_at(&state, &self.policy);
         self.recipients.insert(recipient.to_owned(), state);
         Ok((charged, next_at))
@@ -127,7 +127,7 @@ impl World {
         let (recipient, subject) =
             (Recipient::new(recipient).unwrap(), subject.map(|name| Subject::new(name).unwrap()));
         let context = OtpContext { keys: &self.keys, policy: &self.policy, now: self.now };
-        let (state, handle) = begin(OtpPurpose::login(), recipient, subject, &context, &mut self.dice);
+        let (state, handle) = ChallengeState::begin(OtpPurpose::login(), recipient, subject, &context, &mut self.dice);
         let sms = state.sms(&handle, &charged, &template(), &context);
         let hint = charged.hint(&self.policy);
         self.challenges.insert(handle.id(), state);
@@ -156,12 +156,12 @@ impl World {
 
     fn check_for(&mut self, purpose: &OtpPurpose, handle: &ChallengeHandle, code: &OtpCode) -> Answer {
         let state = self.challenges[&handle.id()].clone();
-        let open = match state.admit(handle, purpose, &self.context()) {
+        let open = match state.admit(handle, purpose, code, &self.context()) {
             Ok(open) => open,
             Err(refused) => return Answer::Refused(refused),
         };
         let recipient = state.recipient().as_str().to_owned();
-        let guessed = self.recipients[&recipient].guess(&self.context());
+        let guessed = self.recipients[&recipient].charge_guess(&self.context());
         let (mut guess, counted) = match guessed {
             Ok(step) => step.replaced(Swap::Replaced).unwrap(),
             Err(OtpThrottled { retry_at }) => return Answer::Throttled { retry_at },
@@ -170,7 +170,7 @@ impl World {
         let (charged, state) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
         self.challenges.insert(handle.id(), state.clone());
         self.compared += 1;
-        let right = match charged.judge(code, &self.context()) {
+        let right = match charged.judge(&self.context()) {
             Ok(right) => right,
             Err(WrongCode { tries_remaining }) => return Answer::Wrong { remaining: tries_remaining },
         };
@@ -179,7 +179,7 @@ impl World {
             Err(refused) => return Answer::Refused(refused),
         };
         self.challenges.insert(handle.id(), state);
-        let without = self.recipients[&recipient].without(&guess);
+        let without = self.recipients[&recipient].refund_guess(&guess);
         self.recipients.insert(recipient, without);
         Answer::LoggedIn(proven.into_login().unwrap().subject().as_str().to_owned())
     }
@@ -212,10 +212,11 @@ fn two_right_codes_at_once_are_one_login() {
     let code: OtpCode = code_in(&sent.sms.unwrap()).parse().unwrap();
     let state = world.challenges[&sent.handle.id()].clone();
     let judged = |state: &ChallengeState| {
-        let open = state.admit(&sent.handle, &OtpPurpose::login(), &world.context()).unwrap();
-        let (mut guess, _) = world.recipients[PHONE].guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+        let open = state.admit(&sent.handle, &OtpPurpose::login(), &code, &world.context()).unwrap();
+        let (mut guess, _) =
+            world.recipients[PHONE].charge_guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
         let (charged, state) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
-        (charged.judge(&code, &world.context()).unwrap(), state)
+        (charged.judge(&world.context()).unwrap(), state)
     };
     let (first, state) = judged(&state);
     let (second, state) = judged(&state);
@@ -231,29 +232,34 @@ fn evidence_is_of_one_recipient_and_one_challenge() {
     let (of_alice, of_bob) = (world.challenges[&alice.handle.id()].clone(), world.challenges[&bob.handle.id()].clone());
     let code = code_in(&alice.sms.unwrap());
     let guess = |number: &str| {
-        let charged = world.recipients[number].guess(&world.context()).unwrap();
+        let charged = world.recipients[number].charge_guess(&world.context()).unwrap();
         charged.replaced(Swap::Replaced).unwrap()
     };
-    let open = || of_alice.admit(&alice.handle, &OtpPurpose::login(), &world.context()).unwrap();
+    let open = |code: &OtpCode| of_alice.admit(&alice.handle, &OtpPurpose::login(), code, &world.context()).unwrap();
+    let (code, other) = (code.parse().unwrap(), other_than(&code));
     let (mut bobs, state) = guess("+4915100000000");
-    assert_eq!(world.recipients[PHONE].without(&bobs), world.recipients[PHONE], "nobody takes back another's charge");
-    assert_ne!(state.without(&bobs), state);
-    assert_eq!(open().charge(&mut bobs).err(), Some(ChallengeRefused::Invalid));
+    assert_eq!(
+        world.recipients[PHONE].refund_guess(&bobs),
+        world.recipients[PHONE],
+        "nobody takes back another's charge"
+    );
+    assert_ne!(state.refund_guess(&bobs), state);
+    assert_eq!(open(&code).charge(&mut bobs).err(), Some(ChallengeRefused::Invalid));
     let (mut wrong, state) = guess(PHONE);
-    let (charged, _) = open().charge(&mut wrong).unwrap().replaced(Swap::Replaced).unwrap();
-    assert!(charged.judge(&other_than(&code), &world.context()).is_err());
-    assert_eq!(open().charge(&mut wrong).err(), Some(ChallengeRefused::Invalid), "one charge, one look");
-    assert_eq!(state.without(&wrong), state, "a wrong guess stays");
+    let (charged, _) = open(&other).charge(&mut wrong).unwrap().replaced(Swap::Replaced).unwrap();
+    assert!(charged.judge(&world.context()).is_err());
+    assert_eq!(open(&code).charge(&mut wrong).err(), Some(ChallengeRefused::Invalid), "one charge, one look");
+    assert_eq!(state.refund_guess(&wrong), state, "a wrong guess stays");
     let (mut alices, _) = guess(PHONE);
-    let (charged, _) = open().charge(&mut alices).unwrap().replaced(Swap::Replaced).unwrap();
-    let right = charged.judge(&code.parse().unwrap(), &world.context()).unwrap();
+    let (charged, _) = open(&code).charge(&mut alices).unwrap().replaced(Swap::Replaced).unwrap();
+    let right = charged.judge(&world.context()).unwrap();
     assert_eq!(right.consume(&of_bob).err(), Some(ChallengeRefused::Invalid));
     assert!(right.consume(&of_alice).is_ok());
     world.advance(60);
     let (message, _) = world.message("+4915100000000").unwrap();
     assert!(of_alice.sms(&alice.handle, &message, &template(), &world.context()).is_none());
     assert!(of_bob.sms(&bob.handle, &message, &template(), &world.context()).is_some());
-    assert_eq!(world.recipients[PHONE].not_sent(&message), world.recipients[PHONE]);
+    assert_eq!(world.recipients[PHONE].refund_message(&message), world.recipients[PHONE]);
 }
 
 #[test]
@@ -395,14 +401,14 @@ fn a_failed_message_is_not_counted_but_waited_for() {
             world.message(PHONE).unwrap()
         });
         assert!(failed == 0 || before.until(world.now) >= Duration::from_secs(60), "{failed}");
-        let state = world.recipients[PHONE].not_sent(&charged);
+        let state = world.recipients[PHONE].refund_message(&charged);
         world.recipients.insert(PHONE.into(), state);
     }
     world.advance(60);
     assert!(world.start().is_ok(), "thirty failures cost nothing but their waits");
     let mut more = 0;
     while world.message(PHONE).is_ok_and(|(charged, _)| {
-        let state = world.recipients[PHONE].not_sent(&charged);
+        let state = world.recipients[PHONE].refund_message(&charged);
         world.recipients.insert(PHONE.into(), state);
         world.advance(60);
         true
@@ -432,6 +438,36 @@ fn hints_tell_messages_apart_and_say_nothing_of_the_code() {
     assert!(same < 5, "it is not the first digit");
 }
 
+/// Who types the digit in front of the code as well has typed the code; who types too little has not guessed.
+#[test]
+fn what_stands_in_the_message_may_be_typed_as_it_stands() {
+    let mut world = World::with(OtpPolicy::builder(6).hint(true).build().unwrap());
+    let sent = world.start().unwrap();
+    let sms = sent.sms.unwrap();
+    let (code, shown) = (code_in(&sms), sms.expose_secret().split(' ').next().unwrap());
+    assert_eq!(shown.len(), 8);
+    for short in [&code[..4], &code[..5], &format!("00{code}")] {
+        let refused = world.check(&sent.handle, &short.parse().unwrap());
+        assert_eq!(refused, Answer::Refused(ChallengeRefused::NotACode), "{short}");
+    }
+    assert_eq!(world.compared, 0);
+    assert_eq!(world.check(&sent.handle, &shown.parse().unwrap()), Answer::LoggedIn("alice".into()));
+}
+
+/// Codes under way when the policy changes are judged as what they are.
+#[test]
+fn a_challenge_keeps_its_digits() {
+    let mut world = World::new();
+    let sent = world.start().unwrap();
+    let code = code_in(&sent.sms.unwrap());
+    world.policy = OtpPolicy::builder(4).build().unwrap();
+    let end: OtpCode = code[2..].parse().unwrap();
+    assert_eq!(world.check(&sent.handle, &end), Answer::Refused(ChallengeRefused::NotACode));
+    world.advance(60);
+    assert_eq!(code_in(&world.resend(&sent.handle).unwrap()), code);
+    assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::LoggedIn("alice".into()));
+}
+
 #[test]
 fn another_holder_is_nobody_and_charges_nothing() {
     let mut world = World::new();
@@ -449,7 +485,7 @@ fn another_holder_is_nobody_and_charges_nothing() {
     assert_eq!(world.compared, 0);
     assert_eq!(world.resend(&forged).err(), Some(Answer::Refused(ChallengeRefused::Invalid)));
     let state = &world.challenges[&sent.handle.id()];
-    let other = state.admit(&stranger.handle, &OtpPurpose::login(), &world.context());
+    let other = state.admit(&stranger.handle, &OtpPurpose::login(), &code, &world.context());
     assert_eq!(other.err(), Some(ChallengeRefused::Invalid));
     assert_eq!(world.check(&sent.handle, &code), Answer::LoggedIn("alice".into()));
 }
@@ -496,6 +532,7 @@ fn database_and_pepper_give_no_code() {
     let state = &world.challenges[&sent.handle.id()];
     let record = challenge_record(&world.keys, state, 1);
     let stolen = read_challenge(&world.keys, &record).unwrap();
+    let typed: OtpCode = code.parse().unwrap();
     // The code is a function of the holder's secret; with any other one it is another code, and the check refuses.
     let mut found = HashMap::<String, u32>::new();
     let mut dice = Dice(99);
@@ -504,9 +541,9 @@ fn database_and_pepper_give_no_code() {
         dice.try_fill_bytes(&mut bytes).unwrap();
         let text = handle_text(&sent.handle, &bytes);
         let guess: ChallengeHandle = text.parse().unwrap();
-        let refused = stolen.admit(&guess, &OtpPurpose::login(), &world.context()).err();
+        let refused = stolen.admit(&guess, &OtpPurpose::login(), &typed, &world.context()).err();
         assert_eq!(refused, Some(ChallengeRefused::Invalid));
-        let charged = RecipientState::new(phone()).send(&world.context(), &mut dice).unwrap();
+        let charged = RecipientState::new(phone()).charge_message(&world.context(), &mut dice).unwrap();
         let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
         let sms = stolen.sms(&guess, &charged, &template(), &world.context()).unwrap();
         *found.entry(code_in(&sms)).or_default() += 1;
@@ -550,8 +587,9 @@ fn codes_are_spread_evenly() {
     for _ in 0..20_000 {
         let recipient = Recipient::new(PHONE).unwrap();
         let subject = Some(Subject::new("alice").unwrap());
-        let (state, handle) = begin(OtpPurpose::login(), recipient, subject, &world.context(), &mut dice);
-        let charged = RecipientState::new(phone()).send(&world.context(), &mut dice).unwrap();
+        let (state, handle) =
+            ChallengeState::begin(OtpPurpose::login(), recipient, subject, &world.context(), &mut dice);
+        let charged = RecipientState::new(phone()).charge_message(&world.context(), &mut dice).unwrap();
         let (charged, _) = charged.replaced(Swap::Replaced).unwrap();
         let code = code_in(&state.sms(&handle, &charged, &template(), &world.context()).unwrap());
         first[usize::from(code.as_bytes()[0] - b'0')] += 1;

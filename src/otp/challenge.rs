@@ -25,6 +25,8 @@ pub struct ChallengeState {
     pub(super) recipient: Recipient,
     /// Nobody, if the host does not know the recipient. Their challenges go as all others do, and lead nowhere.
     pub(super) subject: Option<Subject>,
+    /// Of its codes, also if the policy has become another one.
+    pub(super) digits: u8,
     pub(super) created_at: UnixTime,
     pub(super) expires_at: UnixTime,
     /// Codes that were charged, and not taken back.
@@ -35,16 +37,19 @@ pub struct ChallengeState {
     pub(super) used: bool,
 }
 
-/// Why a challenge takes no code.
+/// Why a challenge takes no code. Nothing was charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChallengeRefused {
-    /// Not a challenge of this service, or not for this purpose. Nothing was charged.
-    #[error("not a challenge of this service")]
+    /// Not a challenge of this service, or not for this purpose.
+    #[error("not a challenge of this service, or not for this purpose")]
     Invalid,
     /// Over: too old, used up, or used. Start again.
     #[error("the challenge is over")]
     Ended,
+    /// Not as many digits as its codes have. Ask for the code again.
+    #[error("not as many digits as the code has")]
+    NotACode,
 }
 
 impl ChallengeState {
@@ -70,6 +75,12 @@ impl ChallengeState {
     #[must_use]
     pub const fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref()
+    }
+
+    /// How many digits its codes have.
+    #[must_use]
+    pub const fn digits(&self) -> u8 {
+        self.digits
     }
 
     /// When its record may go.
@@ -98,10 +109,10 @@ impl ChallengeState {
     }
 
     /// The code that the message of this generation has.
-    pub(super) fn code(&self, handle: &ChallengeHandle, keys: &Keys, policy: &OtpPolicy) -> Option<OtpCode> {
+    pub(super) fn code(&self, handle: &ChallengeHandle, keys: &Keys) -> Option<OtpCode> {
         let pepper = keys.find(self.pepper)?;
         let bits = pepper.otp_code(&self.purpose, &self.recipient, self.id, handle.holder(), self.generation);
-        Some(OtpCode::from_random(bits, policy))
+        Some(OtpCode::from_random(bits, self.digits))
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -113,6 +124,7 @@ impl ChallengeState {
         out.short_text(self.recipient.as_str());
         // No subject has an empty name.
         out.short_text(self.subject.as_ref().map_or("", Subject::as_str));
+        out.u8(self.digits);
         out.time(self.created_at);
         out.time(self.expires_at);
         out.u8(self.tries);
@@ -136,6 +148,7 @@ impl ChallengeState {
                 "" => None,
                 name => Some(Subject::new(name).map_err(|_| Malformed)?),
             },
+            digits: Some(input.u8()?).filter(|digits| OtpPolicy::DIGITS.contains(digits)).ok_or(Malformed)?,
             created_at: input.time()?,
             expires_at: input.time()?,
             tries: input.u8()?,

@@ -3,41 +3,39 @@
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::OtpPolicy;
+use crate::encoding::decimal_digit;
 
-/// What was typed: digits of any script that people type them in, spaces and hyphens between them.
+/// The most that may be typed: a code of eight digits, and the one in front of it.
+const MOST_DIGITS: u8 = 9;
+
+/// What was typed: 4 to 9 digits of any script that people type them in, spaces and hyphens between them. A digit more than
+/// the code has is the [hint](super::OtpPolicy::hint) in front of it.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct OtpCode {
     value: u32,
     digits: u8,
 }
 
-/// Not a code: something else than 4 to 8 digits. Ask again; nothing was charged.
+/// Not a code: something else than digits, or not as many as the code has. Ask again; nothing was charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a code of 4 to 8 digits")]
+#[error("not a code, or not of as many digits as it has")]
 pub struct NotACode;
 
 impl core::str::FromStr for OtpCode {
     type Err = NotACode;
 
     fn from_str(text: &str) -> Result<Self, NotACode> {
-        let (mut value, mut digits) = (0_u32, 0);
+        let (mut value, mut digits) = (0_u32, 0_u8);
         for typed in text.trim().chars().filter(|typed| !matches!(typed, ' ' | '-' | '\u{A0}')) {
-            let digit = digit(typed).ok_or(NotACode)?;
+            let digit = decimal_digit(typed).ok_or(NotACode)?;
             digits += 1;
-            if digits > 8 {
+            if digits > MOST_DIGITS {
                 return Err(NotACode);
             }
             value = value * 10 + digit;
         }
         if digits < 4 { Err(NotACode) } else { Ok(Self { value, digits }) }
     }
-}
-
-/// ASCII, Arabic-Indic, Extended Arabic-Indic (Persian, Urdu), Devanagari, Bengali, and full width.
-fn digit(typed: char) -> Option<u32> {
-    let zeros = ['0', '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{FF10}'];
-    zeros.into_iter().find_map(|zero| u32::from(typed).checked_sub(zero.into()).filter(|digit| *digit < 10))
 }
 
 impl OtpCode {
@@ -56,9 +54,23 @@ impl OtpCode {
     }
 
     /// A code out of 64 random bits. The first of 10^8 codes is likelier than the last by less than 10^-11.
-    pub(super) const fn from_random(bits: u64, policy: &OtpPolicy) -> Self {
+    pub(super) const fn from_random(bits: u64, digits: u8) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "it is less than 10^8")]
-        Self::new((bits % policy.codes() as u64) as u32, policy.digits())
+        Self::new((bits % 10_u64.pow(digits as u32)) as u32, digits)
+    }
+
+    /// The code alone, where somebody typed the digit in front of it as well, as it stands in the message.
+    ///
+    /// # Errors
+    /// [`NotACode`] when there are not as many digits as codes have.
+    pub(super) fn without_hint(&self, digits: u8) -> Result<Self, NotACode> {
+        if self.digits == digits {
+            Ok(Self::new(self.value, digits))
+        } else if self.digits == digits + 1 {
+            Ok(Self::new(self.value % 10_u32.pow(digits.into()), digits))
+        } else {
+            Err(NotACode)
+        }
     }
 }
 
@@ -96,7 +108,7 @@ mod tests {
         for wrong in [
             "",
             "123",
-            "123456789",
+            "1234567890",
             "48291x",
             "+48291",
             "48.2913",

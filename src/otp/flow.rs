@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use super::challenge::{ChallengeRefused, ChallengeState};
-use super::code::OtpCode;
+use super::code::{NotACode, OtpCode};
 use super::handle::ChallengeHandle;
 use super::recipient::{Message, OtpThrottled, RecipientState};
 use super::sms::{Sms, SmsTemplate};
@@ -86,23 +86,23 @@ enum Look {
 }
 
 impl RecipientState {
-    /// Counts a message.
+    /// Counts a message, before it is sent.
     ///
     /// # Errors
     /// [`OtpThrottled`].
-    pub fn send<R: CryptoRng + ?Sized>(
+    pub fn charge_message<R: CryptoRng + ?Sized>(
         &self,
         context: &OtpContext<'_>,
         rng: &mut R,
     ) -> Result<Unstored<Self, ChargedMessage>, OtpThrottled> {
-        let (state, message) = self.charge_message(context.policy, context.now, rng)?;
+        let (state, message) = self.add_message(context.policy, context.now, rng)?;
         let evidence = ChargedMessage { recipient: self.recipient.clone(), message };
         Ok(Unstored { state, evidence })
     }
 
     /// The state after a message that could not be sent: it is not counted any more, but the wait stays.
     #[must_use]
-    pub fn not_sent(&self, charged: &ChargedMessage) -> Self {
+    pub fn refund_message(&self, charged: &ChargedMessage) -> Self {
         if charged.recipient == self.recipient { self.message_failed(charged.message) } else { self.clone() }
     }
 
@@ -110,48 +110,49 @@ impl RecipientState {
     ///
     /// # Errors
     /// [`OtpThrottled`].
-    pub fn guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
-        let state = self.charge_guess(context.policy, context.now)?;
+    pub fn charge_guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
+        let state = self.add_guess(context.policy, context.now)?;
         let evidence = ChargedGuess { recipient: self.recipient.clone(), at: context.now, look: Look::NotYet };
         Ok(Unstored { state, evidence })
     }
 
     /// The state without one guess: that of a right code, or of one that was not looked at. Any other stays.
     #[must_use]
-    pub fn without(&self, charged: &ChargedGuess) -> Self {
+    pub fn refund_guess(&self, charged: &ChargedGuess) -> Self {
         let due = charged.recipient == self.recipient && charged.look != Look::Wrong;
         if due { self.withdraw_guess(charged.at) } else { self.clone() }
     }
 }
 
-/// Begins a challenge. `subject` is whom it leads to, nobody if the host does not know the recipient: then it goes as any
-/// other, without a message, and no code is right.
-#[must_use]
-pub fn begin<R: CryptoRng + ?Sized>(
-    purpose: OtpPurpose,
-    recipient: Recipient,
-    subject: Option<Subject>,
-    context: &OtpContext<'_>,
-    rng: &mut R,
-) -> (ChallengeState, ChallengeHandle) {
-    let (handle, pepper) = (ChallengeHandle::random(rng), context.keys.active());
-    let state = ChallengeState {
-        id: handle.id(),
-        pepper: pepper.id(),
-        holder: pepper.otp_holder(handle.id(), handle.holder()),
-        purpose,
-        recipient,
-        subject,
-        created_at: context.now,
-        expires_at: context.now.saturating_add(context.policy.lifetime()),
-        tries: 0,
-        generation: 0,
-        used: false,
-    };
-    (state, handle)
-}
-
 impl ChallengeState {
+    /// Begins a challenge, to be stored as a new record. `subject` is whom it leads to, nobody if the host does not know the
+    /// recipient: then it goes as any other, without a message, and no code is right.
+    #[must_use]
+    pub fn begin<R: CryptoRng + ?Sized>(
+        purpose: OtpPurpose,
+        recipient: Recipient,
+        subject: Option<Subject>,
+        context: &OtpContext<'_>,
+        rng: &mut R,
+    ) -> (Self, ChallengeHandle) {
+        let (handle, pepper) = (ChallengeHandle::random(rng), context.keys.active());
+        let state = Self {
+            id: handle.id(),
+            pepper: pepper.id(),
+            holder: pepper.otp_holder(handle.id(), handle.holder()),
+            purpose,
+            recipient,
+            subject,
+            digits: context.policy.digits(),
+            created_at: context.now,
+            expires_at: context.now.saturating_add(context.policy.lifetime()),
+            tries: 0,
+            generation: 0,
+            used: false,
+        };
+        (state, handle)
+    }
+
     /// The message of a challenge, and the hint that stands in it. `None` if there is nobody to send it to, or if another
     /// recipient's message was charged.
     #[must_use]
@@ -163,7 +164,7 @@ impl ChallengeState {
         context: &OtpContext<'_>,
     ) -> Option<Sms> {
         self.subject.as_ref().filter(|_| charged.recipient == self.recipient)?;
-        let code = self.code(handle, context.keys, context.policy)?;
+        let code = self.code(handle, context.keys)?;
         Some(template.message(self.recipient.clone(), charged.hint(context.policy), &code))
     }
 
@@ -184,7 +185,8 @@ impl ChallengeState {
         }
     }
 
-    /// Whether the challenge takes a code, for this purpose and from this holder. Nothing is charged.
+    /// Whether the challenge takes this code, for this purpose and from this holder. Nothing is charged, and the code is
+    /// not looked at but for its length.
     ///
     /// # Errors
     /// [`ChallengeRefused`].
@@ -192,10 +194,12 @@ impl ChallengeState {
         &self,
         handle: &'a ChallengeHandle,
         purpose: &OtpPurpose,
+        code: &OtpCode,
         context: &OtpContext<'_>,
     ) -> Result<OpenChallenge<'a>, ChallengeRefused> {
         self.check(handle, purpose, context.keys, context.policy, context.now)?;
-        Ok(OpenChallenge { state: self.clone(), handle })
+        let code = code.without_hint(self.digits).map_err(|NotACode| ChallengeRefused::NotACode)?;
+        Ok(OpenChallenge { state: self.clone(), handle, code })
     }
 }
 
@@ -218,6 +222,7 @@ impl ChargedMessage {
 pub struct OpenChallenge<'a> {
     state: ChallengeState,
     handle: &'a ChallengeHandle,
+    code: OtpCode,
 }
 
 /// Evidence that a code was charged to its recipient and to its challenge. It may be looked at, once.
@@ -226,6 +231,7 @@ pub struct OpenChallenge<'a> {
 pub struct ChargedTry<'a> {
     state: ChallengeState,
     handle: &'a ChallengeHandle,
+    code: OtpCode,
     guess: &'a mut ChargedGuess,
 }
 
@@ -256,7 +262,8 @@ impl<'a> OpenChallenge<'a> {
             return Err(ChallengeRefused::Invalid);
         }
         let state = ChallengeState { tries: self.state.tries.saturating_add(1), ..self.state };
-        Ok(Unstored { evidence: ChargedTry { state: state.clone(), handle: self.handle, guess }, state })
+        let evidence = ChargedTry { state: state.clone(), handle: self.handle, code: self.code, guess };
+        Ok(Unstored { state, evidence })
     }
 }
 
@@ -265,9 +272,9 @@ impl ChargedTry<'_> {
     ///
     /// # Errors
     /// [`WrongCode`].
-    pub fn judge(self, code: &OtpCode, context: &OtpContext<'_>) -> Result<RightCode, WrongCode> {
-        let expected = self.state.code(self.handle, context.keys, context.policy);
-        let right = expected.is_some_and(|expected| expected.is(code)) & self.state.subject.is_some();
+    pub fn judge(self, context: &OtpContext<'_>) -> Result<RightCode, WrongCode> {
+        let expected = self.state.code(self.handle, context.keys);
+        let right = expected.is_some_and(|expected| expected.is(&self.code)) & self.state.subject.is_some();
         if !right {
             self.guess.look = Look::Wrong;
             return Err(WrongCode { tries_remaining: context.policy.tries().saturating_sub(self.state.tries) });

@@ -106,6 +106,8 @@ settings! {
 }
 
 impl OtpPolicy {
+    /// How many digits a code may have.
+    pub(super) const DIGITS: core::ops::RangeInclusive<u8> = 4..=8;
     /// What is counted by the day is counted in any 24 hours.
     pub(super) const DAY: Duration = DAY;
 
@@ -166,7 +168,7 @@ impl OtpPolicyBuilder {
         let secs = |duration: &Duration, min: u64, max: u64| {
             (Duration::from_secs(min)..=Duration::from_secs(max)).contains(duration)
         };
-        let digits = (4..=8).contains(&policy.digits);
+        let digits = OtpPolicy::DIGITS.contains(&policy.digits);
         // One guess of a thousand codes; what is bounded above fits.
         let most_guesses = if digits { policy.codes() / 1000 } else { 0 }.min(100);
         let guesses = u32::from(policy.tries)..=most_guesses;

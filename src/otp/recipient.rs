@@ -62,7 +62,7 @@ impl RecipientState {
     }
 
     /// Charges a message.
-    pub(super) fn charge_message<R: CryptoRng + ?Sized>(
+    pub(super) fn add_message<R: CryptoRng + ?Sized>(
         &self,
         policy: &OtpPolicy,
         now: UnixTime,
@@ -115,7 +115,7 @@ impl RecipientState {
     }
 
     /// Charges a code before it is looked at.
-    pub(super) fn charge_guess(&self, policy: &OtpPolicy, now: UnixTime) -> Result<Self, OtpThrottled> {
+    pub(super) fn add_guess(&self, policy: &OtpPolicy, now: UnixTime) -> Result<Self, OtpThrottled> {
         let mut state = self.clone();
         state.forget(now);
         let over = state.guesses.len().checked_sub(policy.guesses_per_day().into());

@@ -34,10 +34,18 @@ pub enum SmsTemplateError {
 }
 
 const CODE: &str = "{code}";
+const LEFT_TO_RIGHT: &str = "\u{200E}";
 
 impl SmsTemplate {
-    /// `text` with `{code}` in it, such as `{code} is your code for Example. Never tell it to anyone, also not to us.`, and
-    /// the host name of the site. Where a [hint](super::OtpPolicy::hint) is used, the code is put as `7-482913`.
+    /// `text` with `{code}` in it, and the host name of the site. Where a [hint](super::OtpPolicy::hint) is used, the code is
+    /// put as `7-482913`, in texts beyond the GSM alphabet with a left-to-right mark before it, so that it stands like that
+    /// between words which are written from the right.
+    ///
+    /// ```text
+    /// 482913 is your code for Example. Never tell it to anyone, also not to us.
+    ///
+    /// @example.com #482913
+    /// ```
     ///
     /// # Errors
     /// [`SmsTemplateError`].
@@ -60,9 +68,9 @@ impl SmsTemplate {
 
     pub(super) fn message(&self, recipient: Recipient, hint: Option<u8>, code: &OtpCode) -> Sms {
         let (digits, domain) = (code.expose_secret(), &self.domain);
-        let shown = Zeroizing::new(hint.map_or_else(|| digits.to_string(), |hint| format!("{hint}-{}", *digits)));
-        let before_and_after = self.text.split_once(CODE).unwrap_or_default();
-        let (before, after) = before_and_after;
+        let mark = if is_gsm(&self.text) { "" } else { LEFT_TO_RIGHT };
+        let shown = hint.map_or_else(|| digits.to_string(), |hint| format!("{mark}{hint}-{}", *digits));
+        let (shown, (before, after)) = (Zeroizing::new(shown), self.text.split_once(CODE).unwrap_or_default());
         let text = Zeroizing::new(format!("{before}{}{after}\n\n@{domain} #{}", *shown, *digits));
         Sms { recipient, text }
     }
@@ -85,11 +93,16 @@ impl Sms {
         &self.text
     }
 
-    /// How many messages an operator makes of it: 160 characters of the GSM alphabet fit into one, or 70 of any other.
+    /// How many messages an operator makes of it: 160 characters of the GSM alphabet fit into one, or 70 of any other; of
+    /// several that are put together again, 153 or 67 into each.
     #[must_use]
     pub fn segments(&self) -> usize {
         segments(&self.text)
     }
+}
+
+fn is_gsm(text: &str) -> bool {
+    text.chars().all(|letter| GSM.contains(letter) || GSM_ESCAPED.contains(letter))
 }
 
 fn segments(text: &str) -> usize {
@@ -130,6 +143,14 @@ mod tests {
         let sms = message("Code: {code}", Some(7));
         assert_eq!(sms.expose_secret(), "Code: 7-012913\n\n@example.com #012913", "the hint is not typed");
         assert_eq!(format!("{sms:?}"), r#"Sms { recipient: Recipient("+4915112345678"), .. }"#);
+    }
+
+    /// Between letters that are written from the right, digits on both sides of a hyphen would change their places.
+    #[test]
+    fn a_hint_stays_in_front_of_its_code() {
+        let sms = message("کد شما: {code}", Some(7));
+        assert!(sms.expose_secret().starts_with("کد شما: \u{200E}7-012913\n"), "{}", sms.expose_secret());
+        assert!(message("کد شما: {code}", None).expose_secret().starts_with("کد شما: 012913\n"));
     }
 
     #[test]

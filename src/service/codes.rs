@@ -17,9 +17,10 @@ use super::records::{Contended, MAX_SWAPS};
 use super::{Service, Sessions, os_rng};
 use crate::id::{OtpChallengeId, OtpPurpose, Recipient, Subject};
 use crate::limits::{NoLimits, OtpLimits, OtpRequest};
+use crate::observer::Event;
 use crate::otp::{
     ChallengeHandle, ChallengeRefused, ChallengeState, ChargedMessage, OtpContext, OtpPolicy, RecipientState,
-    SmsTemplate, begin,
+    SmsTemplate,
 };
 use crate::record::{Inserted, Swap};
 use crate::sender::SmsSender;
@@ -47,7 +48,11 @@ use crate::time::UnixTime;
 /// let recipient = Recipient::phone("+49 151 12345678")?;
 /// let subject = user_with(&recipient);
 /// let pending = codes.start(&OtpPurpose::login(), recipient, subject, request).await?;
-/// tokio::spawn(pending.delivery.run());
+/// tokio::spawn(async move {
+///     if let Err(error) = pending.delivery.run().await {
+///         eprintln!("no code was sent: {error:?}");
+///     }
+/// });
 /// let challenge = pending.challenge.to_text(); // for the client
 /// # let _ = challenge; Ok(())
 /// # }
@@ -79,7 +84,8 @@ pub struct OneTimeCodesBuilder(Codes);
 
 impl Sessions {
     /// One-time codes of this tenant, with the same secrets, store, clock and observer: who sends the messages, and what
-    /// stands in them.
+    /// stands in them. All that are made of one tenant's sessions share what they count for a recipient; take one for each
+    /// policy, and present a challenge to the one that began it.
     pub fn one_time_codes(&self, sender: impl SmsSender + 'static, template: SmsTemplate) -> OneTimeCodesBuilder {
         OneTimeCodesBuilder(Codes {
             service: Arc::clone(&self.0),
@@ -117,22 +123,26 @@ impl OneTimeCodesBuilder {
 pub struct PendingCode {
     /// For the client, which presents it with the code.
     pub challenge: ChallengeHandle,
-    /// The digit in front of the code, if the policy wants one: to be shown beside the input. No part of the code.
+    /// The digit in front of the code, if the policy wants one: to be shown beside the input. No part of the code, and
+    /// another one in each message.
     pub hint: Option<u8>,
     /// How many digits the code has.
     pub digits: u8,
-    /// When the next message may be asked for.
+    /// When the next message may be asked for. If that is later than `expires_in`, the client starts again then.
     pub resend_after: Duration,
     /// How long the code lives.
     pub expires_in: Duration,
     /// What is to be run in a task of its own, so that the time of the answer does not tell whether there is a message.
+    /// Its error is for the log.
     pub delivery: Delivery,
 }
 
 impl OneTimeCodes {
     /// Begins a challenge: a code for this purpose, to this recipient, which leads to this subject. `None` is for a
     /// recipient that the host does not know: the answers are then the same, there is no message, and no code is right.
-    /// For somebody who is about to become a user, give the subject they will be.
+    ///
+    /// To log in, the recipient is one that its owner has proven before. To prove one, under a purpose of the host's own,
+    /// the subject is the user who has logged in, or who somebody is about to become.
     ///
     /// # Errors
     /// [`OtpError::Throttled`], [`OtpError::LimitsUnavailable`], [`OtpError::Store`].
@@ -145,14 +155,15 @@ impl OneTimeCodes {
     ) -> Result<PendingCode, OtpError> {
         let codes = &*self.0;
         let asked = OtpRequest { recipient: &recipient, purpose, context: request };
-        let (charged, counted) = codes.charge_message(&asked).await?;
+        let (charged, counted) = codes.charge_message(&asked, None).await?;
         let context = codes.context(codes.service.now());
-        let (state, challenge) = begin(purpose.clone(), recipient.clone(), subject, &context, &mut os_rng());
+        let (state, challenge) =
+            ChallengeState::begin(purpose.clone(), recipient.clone(), subject, &context, &mut os_rng());
         match codes.insert_challenge(&state).await {
             Ok(Inserted::Created) => Ok(self.pending(state, challenge, charged, &counted)),
             Ok(Inserted::Exists) => Err(StoreError::Corrupt(ChallengeIdTaken.into()).into()),
             Err(error) => {
-                codes.take_back(&recipient, challenge.id(), |state| state.not_sent(&charged)).await;
+                codes.take_back(&recipient, challenge.id(), |state| state.refund_message(&charged)).await;
                 Err(error.into())
             }
         }
@@ -170,11 +181,11 @@ impl OneTimeCodes {
         state.may_resend(&handle, &codes.context(codes.service.now()))?;
         let (recipient, purpose) = (state.recipient().clone(), state.purpose().clone());
         let asked = OtpRequest { recipient: &recipient, purpose: &purpose, context: request };
-        let (charged, counted) = codes.charge_message(&asked).await?;
+        let (charged, counted) = codes.charge_message(&asked, Some(handle.id())).await?;
         match codes.next_code(&handle).await {
             Ok(state) => Ok(self.pending(state, handle, charged, &counted)),
             Err(error) => {
-                codes.take_back(&recipient, handle.id(), |state| state.not_sent(&charged)).await;
+                codes.take_back(&recipient, handle.id(), |state| state.refund_message(&charged)).await;
                 Err(error)
             }
         }
@@ -196,7 +207,7 @@ impl OneTimeCodes {
         let (codes, now) = (&*self.0, self.0.service.now());
         PendingCode {
             hint: charged.hint(&codes.policy),
-            digits: codes.policy.digits(),
+            digits: state.digits(),
             resend_after: now.until(charged.next_at(counted, &codes.policy)),
             expires_in: now.until(state.expires_at()),
             delivery: Delivery::new(Arc::clone(&self.0), state, challenge.clone(), charged),
@@ -210,9 +221,23 @@ impl Codes {
         OtpContext { keys: &self.service.keys, policy: &self.policy, now }
     }
 
-    async fn charge_message(&self, asked: &OtpRequest<'_>) -> Result<(ChargedMessage, RecipientState), OtpError> {
+    async fn charge_message(
+        &self,
+        asked: &OtpRequest<'_>,
+        challenge_id: Option<OtpChallengeId>,
+    ) -> Result<(ChargedMessage, RecipientState), OtpError> {
         let limit = || self.limits.message(asked);
-        self.charge(asked.recipient, limit, |state, context| state.send(context, &mut os_rng())).await
+        let step = |state: &RecipientState, context: &OtpContext<'_>| state.charge_message(context, &mut os_rng());
+        let charged = self.charge(asked.recipient, limit, step).await;
+        charged.inspect_err(|error| {
+            self.report_throttle(error, |until| Event::MessageThrottled { challenge_id, until });
+        })
+    }
+
+    fn report_throttle(&self, error: &OtpError, event: impl FnOnce(UnixTime) -> Event) {
+        if let OtpError::Throttled { retry_after } = error {
+            self.service.report(&event(self.service.now().saturating_add(*retry_after)));
+        }
     }
 
     /// Stores that another code is valid from now on, if the policy wants that.

@@ -149,8 +149,8 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Removes up to `limit` records, of sessions and subjects that ended and of signed requests too old to come again;
-    /// returns how many. Call it every few minutes: nothing depends on it, but a store that is never tidied grows.
+    /// Removes up to `limit` records, of sessions and subjects that ended, of signed requests too old to come again, and of
+    /// challenges and recipients of one-time codes; returns how many. Call it every few minutes: nothing depends on it, but a store that is never tidied grows.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinlatch::id::{OtpPurpose, Recipient};
 use pinlatch::observer::Event;
-use pinlatch::otp::{OtpPolicy, Resend};
+use pinlatch::otp::{ChallengeRefused, OtpPolicy, Resend};
 use pinlatch::stores::MemoryStore;
 use pinlatch::{OtpError, RequestContext};
 
@@ -46,8 +46,12 @@ async fn what_a_client_is_told_is_true() {
     assert!(phone.gateway.sent.lock().unwrap()[0].1.starts_with(&format!("{hint}-{code} is")));
 
     phone.world.clock.advance(Duration::from_secs(59));
+    phone.world.events.take();
     let early = phone.codes.resend(&challenge, &RequestContext::new()).await;
     assert!(matches!(early, Err(OtpError::Throttled { retry_after }) if retry_after == Duration::from_secs(1)));
+    let events = phone.world.events.take();
+    assert!(matches!(events[..], [Event::MessageThrottled { challenge_id: Some(_), .. }]), "{events:?}");
+    assert!(matches!(phone.log_in(&challenge, &code[1..]).await, Err(OtpError::Refused(ChallengeRefused::NotACode))));
     phone.world.clock.advance(Duration::from_secs(1));
     let again = phone.codes.resend(&challenge, &RequestContext::new()).await.unwrap();
     assert_ne!(again.hint.unwrap(), hint);

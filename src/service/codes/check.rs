@@ -17,6 +17,20 @@ use crate::situation::RequestContext;
 impl OneTimeCodes {
     /// Accepts a code, once: evidence that whoever presents it received the message, for this purpose.
     ///
+    /// ```
+    /// # use pinlatch::id::{OtpPurpose, Recipient};
+    /// # use pinlatch::{OneTimeCodes, RequestContext, VerifiedAccess};
+    /// # async fn change_number(codes: &OneTimeCodes, access: &VerifiedAccess, challenge: &str, typed: &str, request: &RequestContext) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Begun by the user who has logged in: codes.start(&purpose, new_number, Some(access.subject.clone()), …)
+    /// let purpose = OtpPurpose::new("change-number")?;
+    /// let proven = codes.check(&purpose, challenge, &typed.parse()?, request).await?;
+    /// if *proven.subject() == access.subject {
+    ///     println!("{} has the number {} now", proven.subject(), proven.recipient());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// The guess is charged before the code is looked at and taken back when it proves right. If the future is dropped in
     /// between, or the store fails, the charge stands, and the code may be used up: run this in a task of its own where a
     /// framework drops the handler of a client that went away.
@@ -38,8 +52,8 @@ impl OneTimeCodes {
         codes.check(purpose, &handle, code, request).await
     }
 
-    /// Accepts a code that was sent [to log in](OtpPurpose::login), once: evidence for [`Sessions::login`]. Look at the new
-    /// PIN before, with [`Sessions::check_new_pin`], or a weak one costs the user another message.
+    /// Accepts a code that was sent [to log in](OtpPurpose::login), once: evidence for [`Sessions::login`], which
+    /// has the request context with it. Look at the new PIN before, with [`Sessions::check_new_pin`], or a weak one costs the user another message.
     ///
     /// [`Sessions::login`]: crate::Sessions::login
     /// [`Sessions::check_new_pin`]: crate::Sessions::check_new_pin
@@ -67,23 +81,20 @@ impl Codes {
         request: &RequestContext,
     ) -> Result<ProvenRecipient, OtpError> {
         let loaded = self.load_challenge(handle).await?;
-        drop(loaded.state.admit(handle, purpose, &self.context(self.service.now()))?);
+        drop(loaded.state.admit(handle, purpose, code, &self.context(self.service.now()))?);
         let recipient = loaded.state.recipient().clone();
         let asked = OtpRequest { recipient: &recipient, purpose, context: request };
         let limit = || self.limits.guess(&asked);
-        let charged = self.charge(&recipient, limit, RecipientState::guess).await;
+        let charged = self.charge(&recipient, limit, RecipientState::charge_guess).await;
         let (mut guess, _) = charged.inspect_err(|error| {
-            if let OtpError::Throttled { retry_after } = error {
-                let until = self.service.now().saturating_add(*retry_after);
-                self.service.report(&Event::CodeThrottled { challenge_id: handle.id(), until });
-            }
+            self.report_throttle(error, |until| Event::CodeThrottled { challenge_id: handle.id(), until });
         })?;
         let proven = match self.judge(loaded, purpose, handle, code, &mut guess).await {
             Ok((right, loaded)) => self.consume(loaded, handle, &right).await,
             Err(error) => Err(error),
         };
         if !matches!(proven, Err(OtpError::WrongCode { .. })) {
-            self.take_back(&recipient, handle.id(), |state| state.without(&guess)).await;
+            self.take_back(&recipient, handle.id(), |state| state.refund_guess(&guess)).await;
         }
         if proven.is_ok() {
             self.limits.right_code(&asked);
@@ -102,10 +113,10 @@ impl Codes {
     ) -> Result<(RightCode, LoadedChallenge), OtpError> {
         for _ in 0..MAX_SWAPS {
             let context = self.context(self.service.now());
-            let charge = loaded.state.admit(handle, purpose, &context)?.charge(guess)?;
+            let charge = loaded.state.admit(handle, purpose, code, &context)?.charge(guess)?;
             let outcome = self.replace_challenge(loaded.revision, charge.state()).await?;
             if let Ok((charged, state)) = charge.replaced(outcome) {
-                let right = charged.judge(code, &context).map_err(|WrongCode { tries_remaining }| {
+                let right = charged.judge(&context).map_err(|WrongCode { tries_remaining }| {
                     let (challenge_id, subject) = (handle.id(), state.subject().cloned());
                     self.service.report(&Event::WrongCode { challenge_id, subject, tries_remaining });
                     OtpError::WrongCode { tries_remaining }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::Codes;
+use crate::id::{OtpPurpose, Recipient, Subject};
 use crate::observer::Event;
 use crate::otp::{ChallengeHandle, ChallengeState, ChargedMessage, SmsTemplate};
 
@@ -32,7 +33,25 @@ impl Delivery {
         Self { codes, state, handle, charged, template: None }
     }
 
-    /// Another text than that of the service: in the language of its reader, say.
+    /// Whom the message goes to.
+    #[must_use]
+    pub const fn recipient(&self) -> &Recipient {
+        self.state.recipient()
+    }
+
+    /// What its code is for.
+    #[must_use]
+    pub const fn purpose(&self) -> &OtpPurpose {
+        self.state.purpose()
+    }
+
+    /// Whom it leads to. Nobody, if there is no message.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Subject> {
+        self.state.subject()
+    }
+
+    /// Another text than that of the service: in the language of its reader, say. To be given for each message.
     pub fn with_template(self, template: SmsTemplate) -> Self {
         Self { template: Some(template), ..self }
     }
@@ -51,7 +70,7 @@ impl Delivery {
             return Ok(());
         };
         codes.service.report(&Event::CodeNotSent { challenge_id });
-        codes.take_back(self.state.recipient(), challenge_id, |state| state.not_sent(&self.charged)).await;
+        codes.take_back(self.state.recipient(), challenge_id, |state| state.refund_message(&self.charged)).await;
         Err(DeliveryError(error))
     }
 }

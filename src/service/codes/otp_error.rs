@@ -14,6 +14,7 @@ use crate::time::UnixTime;
 /// | --- | --- | --- | --- |
 /// | `WrongCode` | `otp_wrong`, with the tries that remain | 401 | asks for the code again; with no tries left, starts again |
 /// | `Refused` | `otp_ended` | 401 | starts again |
+/// | | `bad_request`, for [`ChallengeRefused::NotACode`] | 400 | asks for the code again |
 /// | `Throttled` | `otp_throttled` | 429 with `Retry-After` | waits |
 /// | `Busy` | `busy` | 503 with `Retry-After` | tries again |
 /// | `LimitsUnavailable` | `unavailable` | 503 with `Retry-After` | tries again |
@@ -56,6 +57,7 @@ impl OtpError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::WrongCode { .. } => "otp_wrong",
+            Self::Refused(ChallengeRefused::NotACode) => "bad_request",
             Self::Refused(_) => "otp_ended",
             Self::Throttled { .. } => "otp_throttled",
             Self::Busy { .. } => "busy",
