@@ -328,6 +328,32 @@ mod tests {
     }
 
     #[test]
+    fn a_one_time_code_is_of_everything_that_it_is_for() {
+        let keys = ring(1).keys(&Tenant::default());
+        let otp = keys.active();
+        let (login, change) = (OtpPurpose::login(), OtpPurpose::new("change").unwrap());
+        let (alice, bob) = (Recipient::new("+4477").unwrap(), Recipient::new("+4478").unwrap());
+        let id = |byte| OtpChallengeId::from_bytes([byte; 16]);
+        let codes = [
+            otp.otp_code(&login, &alice, id(1), &[2; 16], 0),
+            otp.otp_code(&change, &alice, id(1), &[2; 16], 0),
+            otp.otp_code(&login, &bob, id(1), &[2; 16], 0),
+            otp.otp_code(&login, &alice, id(3), &[2; 16], 0),
+            otp.otp_code(&login, &alice, id(1), &[3; 16], 0),
+            otp.otp_code(&login, &alice, id(1), &[2; 16], 1),
+        ];
+        assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), codes.len());
+        let holder = otp.otp_holder(id(1), &[2; 16]);
+        assert_ne!(holder, otp.otp_holder(id(3), &[2; 16]));
+        assert_ne!(holder, otp.otp_holder(id(1), &[3; 16]));
+        for label in [&b""[..], b"code"] {
+            assert_ne!(&holder, otp.otp.mac(&[label, &[1; 16], &[2; 16]]).first_chunk().unwrap());
+        }
+        assert_ne!(&holder, otp.record_mac(&[b"holder", &[1; 16], &[2; 16]]).first_chunk().unwrap());
+        assert_ne!(keys.recipient_record(&alice).id, keys.subject_record(&Subject::new("+4477").unwrap()).id);
+    }
+
+    #[test]
     fn weak_secrets_are_refused() {
         for weak in [&b"short"[..], &[0; 32], &[0xFF; 64]] {
             assert_eq!(Pepper::new(PepperId(1), weak).unwrap_err(), KeyRingError::WeakPepper { id: PepperId(1) });

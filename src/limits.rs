@@ -25,6 +25,14 @@ pub struct OtpRequest<'a> {
     pub context: &'a RequestContext,
 }
 
+impl<'a> OtpRequest<'a> {
+    /// For tests of limits.
+    #[must_use]
+    pub const fn new(recipient: &'a Recipient, purpose: &'a OtpPurpose, context: &'a RequestContext) -> Self {
+        Self { recipient, purpose, context }
+    }
+}
+
 /// Why it does not happen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -134,7 +134,7 @@ pub enum Event {
         /// Until when.
         until: UnixTime,
     },
-    /// The store failed before a message or a guess was taken back that counts no more; it stays counted for a day.
+    /// The store failed before a message or a guess was taken back; it stays counted for a day.
     ChargeKept {
         /// Of which challenge.
         challenge_id: OtpChallengeId,

@@ -46,8 +46,8 @@
 //! let alice = Some(Subject::new("alice")?);
 //! let (challenge, handle) = ChallengeState::begin(OtpPurpose::login(), recipient, alice, &context, &mut rng);
 //! // … insert the challenge, answer with the handle, and send:
-//! let sms = challenge.sms(&handle, &message, &template, &context).expect("somebody has the number");
-//! // If the gateway fails, store `counted.refund_message(&message)`. Before another message, ask `may_resend`, charge it,
+//! let (sms, failed) = challenge.sms(&handle, message, &template, &context).expect("somebody has the number");
+//! // If the gateway fails, store `counted.refund_message(&failed)`. Before another message, ask `may_resend`, charge it,
 //! // and store `next_code`.
 //!
 //! // A code was typed: charge the recipient, then the challenge, then look.
@@ -58,7 +58,7 @@
 //! let right = charged.judge(&context).expect("this one is right");
 //! // Use the challenge up; then the evidence comes out, and the recipient's guess need not count.
 //! let (proven, _used) = right.consume(&challenge)?.replaced(Swap::Replaced).unwrap();
-//! let _to_store = counted.refund_guess(&guess);
+//! let _to_store = counted.refund_guess(&guess.give_back().expect("it was right"));
 //! assert_eq!(proven.into_login().unwrap().subject().as_str(), "alice");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
@@ -71,7 +71,9 @@
 //! owner has to log in by other means.
 
 mod challenge;
+mod charges;
 mod code;
+mod context;
 mod flow;
 mod handle;
 mod policy;
@@ -80,11 +82,10 @@ mod record;
 mod sms;
 
 pub use self::challenge::{ChallengeRefused, ChallengeState};
+pub use self::charges::{ChargedGuess, ChargedMessage, FailedMessage, ReturnedGuess, Unstored};
 pub use self::code::{NotACode, OtpCode};
-pub use self::flow::{
-    ChargedGuess, ChargedMessage, ChargedTry, OpenChallenge, OtpContext, ProvenRecipient, RightCode, Unstored,
-    WrongCode,
-};
+pub use self::context::OtpContext;
+pub use self::flow::{ChargedTry, OpenChallenge, ProvenRecipient, RightCode, WrongCode};
 pub use self::handle::{ChallengeHandle, NotAHandle};
 pub use self::policy::{OtpPolicy, OtpPolicyBuilder, Resend};
 pub use self::recipient::{OtpThrottled, RecipientState};

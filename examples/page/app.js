@@ -321,6 +321,10 @@ function takeMatchingPin(pin) {
 
 function showLoginProblem(problem, pin) {
   if (!(problem instanceof Problem)) throw problem;
+  if (problem.code === 'bad_request' && credentials?.proof.challenge) {
+    showCodeProblem(problem, pin);
+    return;
+  }
   if (['invalid_credentials', 'bad_request'].includes(problem.code)) {
     showLogin(notice('error', describe(problem)));
     return;

@@ -63,8 +63,10 @@ export class CodeForm {
   #submit(event) {
     event.preventDefault();
     const code = this.#input.value.trim();
-    const digits = code.replace(/[\s-]/g, '').length;
-    if (digits === this.#pending.digits) this.#onCode(code);
+    const digits = code.replace(/[\s-]/g, '');
+    const { length } = digits.match(/^\p{Nd}+$/u) ? digits : '';
+    const hinted = this.#pending.hint !== null && length === this.#pending.digits + 1;
+    if (length === this.#pending.digits || hinted) this.#onCode(code);
     else this.fail(`The code has ${plural(this.#pending.digits, 'digit')}.`);
   }
 

@@ -121,6 +121,13 @@ mod tests {
     }
 
     #[test]
+    fn every_code_may_come() {
+        for (bits, code) in [(0, "000000"), (999_999, "999999"), (1_000_000, "000000")] {
+            assert_eq!(*OtpCode::from_random(bits, 6).expose_secret(), code);
+        }
+    }
+
+    #[test]
     fn zeros_count() {
         let code = OtpCode::new(12, 6);
         assert_eq!(*code.expose_secret(), "000012");

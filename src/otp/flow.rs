@@ -3,126 +3,14 @@
 use rand_core::CryptoRng;
 
 use super::challenge::{ChallengeRefused, ChallengeState};
+use super::charges::{ChargedGuess, ChargedMessage, FailedMessage, Look, Unstored};
 use super::code::{NotACode, OtpCode};
+use super::context::OtpContext;
 use super::handle::ChallengeHandle;
-use super::recipient::{Message, OtpThrottled, RecipientState};
 use super::sms::{Sms, SmsTemplate};
 use super::{OtpPolicy, Resend};
 use crate::id::{OtpChallengeId, OtpPurpose, Recipient, Subject};
 use crate::issue::FullLogin;
-use crate::keyring::Keys;
-use crate::record::{Inserted, Swap};
-use crate::time::UnixTime;
-
-/// Keys, rules, and the present, for one step.
-#[derive(Clone, Copy, Debug)]
-pub struct OtpContext<'a> {
-    /// Of the tenant.
-    pub keys: &'a Keys,
-    /// The rules.
-    pub policy: &'a OtpPolicy,
-    /// Read once for each decision.
-    pub now: UnixTime,
-}
-
-/// A state that must be stored before its evidence exists.
-///
-/// ```compile_fail
-/// // A code is not charged before a store says so.
-/// fn early<S, E>(step: pinlatch::otp::Unstored<S, E>) -> E { step.evidence }
-/// ```
-#[derive(Debug)]
-#[must_use = "a state that is not stored did not happen"]
-pub struct Unstored<S, E> {
-    state: S,
-    evidence: E,
-}
-
-impl<S, E> Unstored<S, E> {
-    /// What to store.
-    #[must_use]
-    pub const fn state(&self) -> &S {
-        &self.state
-    }
-
-    /// Gives out the evidence if the swap took place.
-    ///
-    /// # Errors
-    /// The outcome, when it was another one. The step has to be repeated on a fresh state.
-    pub fn replaced(self, outcome: Swap) -> Result<(E, S), Swap> {
-        if outcome == Swap::Replaced { Ok((self.evidence, self.state)) } else { Err(outcome) }
-    }
-
-    /// Gives out the evidence if the record was new.
-    ///
-    /// # Errors
-    /// The outcome, when it was another one. The step has to be repeated on a fresh state.
-    pub fn inserted(self, outcome: Inserted) -> Result<(E, S), Inserted> {
-        if outcome == Inserted::Created { Ok((self.evidence, self.state)) } else { Err(outcome) }
-    }
-}
-
-/// Evidence that a message may be sent: it is counted.
-#[derive(Debug)]
-#[must_use = "a message that is not sent is to be reported as failed"]
-pub struct ChargedMessage {
-    recipient: Recipient,
-    message: Message,
-}
-
-/// Evidence that a guess of a recipient is counted. It is good for one look at a code.
-#[derive(Debug)]
-pub struct ChargedGuess {
-    recipient: Recipient,
-    at: UnixTime,
-    look: Look,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    NotYet,
-    Wrong,
-    Right,
-}
-
-impl RecipientState {
-    /// Counts a message, before it is sent.
-    ///
-    /// # Errors
-    /// [`OtpThrottled`].
-    pub fn charge_message<R: CryptoRng + ?Sized>(
-        &self,
-        context: &OtpContext<'_>,
-        rng: &mut R,
-    ) -> Result<Unstored<Self, ChargedMessage>, OtpThrottled> {
-        let (state, message) = self.add_message(context.policy, context.now, rng)?;
-        let evidence = ChargedMessage { recipient: self.recipient.clone(), message };
-        Ok(Unstored { state, evidence })
-    }
-
-    /// The state after a message that could not be sent: it is not counted any more, but the wait stays.
-    #[must_use]
-    pub fn refund_message(&self, charged: &ChargedMessage) -> Self {
-        if charged.recipient == self.recipient { self.message_failed(charged.message) } else { self.clone() }
-    }
-
-    /// Counts a guess, before the code is looked at.
-    ///
-    /// # Errors
-    /// [`OtpThrottled`].
-    pub fn charge_guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
-        let state = self.add_guess(context.policy, context.now)?;
-        let evidence = ChargedGuess { recipient: self.recipient.clone(), at: context.now, look: Look::NotYet };
-        Ok(Unstored { state, evidence })
-    }
-
-    /// The state without one guess: that of a right code, or of one that was not looked at. Any other stays.
-    #[must_use]
-    pub fn refund_guess(&self, charged: &ChargedGuess) -> Self {
-        let due = charged.recipient == self.recipient && charged.look != Look::Wrong;
-        if due { self.withdraw_guess(charged.at) } else { self.clone() }
-    }
-}
 
 impl ChallengeState {
     /// Begins a challenge, to be stored as a new record. `subject` is whom it leads to, nobody if the host does not know the
@@ -153,19 +41,20 @@ impl ChallengeState {
         (state, handle)
     }
 
-    /// The message of a challenge, and the hint that stands in it. `None` if there is nobody to send it to, or if another
-    /// recipient's message was charged.
+    /// The message of a challenge, and what to do with it should it fail. `None` if there is nobody to send it to, or if
+    /// another recipient's message was charged.
     #[must_use]
     pub fn sms(
         &self,
         handle: &ChallengeHandle,
-        charged: &ChargedMessage,
+        charged: ChargedMessage,
         template: &SmsTemplate,
         context: &OtpContext<'_>,
-    ) -> Option<Sms> {
+    ) -> Option<(Sms, FailedMessage)> {
         self.subject.as_ref().filter(|_| charged.recipient == self.recipient)?;
         let code = self.code(handle, context.keys)?;
-        Some(template.message(self.recipient.clone(), charged.hint(context.policy), &code))
+        let sms = template.message(self.recipient.clone(), charged.hint(context.policy), &code);
+        Some((sms, charged.not_sent()))
     }
 
     /// Whether another message may be sent for it, as far as the challenge itself is concerned.
@@ -200,20 +89,6 @@ impl ChallengeState {
         self.check(handle, purpose, context.keys, context.policy, context.now)?;
         let code = code.without_hint(self.digits).map_err(|NotACode| ChallengeRefused::NotACode)?;
         Ok(OpenChallenge { state: self.clone(), handle, code })
-    }
-}
-
-impl ChargedMessage {
-    /// The digit in front of the code, if the policy wants one: to be shown beside the input.
-    #[must_use]
-    pub fn hint(&self, policy: &OtpPolicy) -> Option<u8> {
-        policy.hint().then_some(self.message.hint)
-    }
-
-    /// When the next message may be sent.
-    #[must_use]
-    pub fn next_at(&self, state: &RecipientState, policy: &OtpPolicy) -> UnixTime {
-        state.next_message_at(policy).unwrap_or(self.message.at)
     }
 }
 
@@ -294,7 +169,7 @@ pub struct ProvenRecipient {
 }
 
 impl RightCode {
-    /// Uses the challenge up, in the state that is stored now, and takes back the charge of this code. What comes out is
+    /// Uses the challenge up, in the state that is stored now. What comes out is
     /// evidence once it is stored; of two right codes at once the second finds the challenge used.
     ///
     /// # Errors
@@ -309,7 +184,7 @@ impl RightCode {
         let Some(subject) = present.subject.clone().filter(|_| !present.used) else {
             return Err(ChallengeRefused::Ended);
         };
-        let state = ChallengeState { used: true, tries: present.tries.saturating_sub(1), ..present.clone() };
+        let state = ChallengeState { used: true, ..present.clone() };
         let (recipient, purpose) = (present.recipient.clone(), present.purpose.clone());
         Ok(Unstored { state, evidence: ProvenRecipient { recipient, purpose, subject } })
     }

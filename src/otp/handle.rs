@@ -5,6 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::encoding::{decode_base64url, push_base64url};
 use crate::id::OtpChallengeId;
+#[cfg(feature = "service")]
+use crate::keyring::Keys;
 
 /// Names a challenge and proves that it is its holder's: `plo1_` and 43 characters of base64url. Half of it is a secret
 /// that nobody else has, neither in the database nor in the message: without it no code can be tried, nor computed from
@@ -33,6 +35,12 @@ impl ChallengeHandle {
     #[must_use]
     pub const fn id(&self) -> OtpChallengeId {
         self.id
+    }
+
+    /// What requests with this handle have in common, and no others.
+    #[cfg(feature = "service")]
+    pub(crate) fn lane(&self, keys: &Keys) -> [u8; 16] {
+        keys.active().otp_holder(self.id, &self.holder)
     }
 
     pub(super) fn holder(&self) -> &[u8; 16] {

@@ -27,7 +27,7 @@ pub enum Resend {
 /// | `tries` | 5; with 4 digits 3 | 1 to 10 | wrong codes of one challenge, whatever is sent again |
 /// | `guesses_per_day` | 20; with 4 digits 10 | `tries` to 100, and one guess of a thousand codes | wrong codes of one recipient in any 24 hours, over all challenges |
 /// | `cool_downs` | 1, 2, 5, 10 minutes | 15 seconds to 1 hour each | between messages to one recipient, the more the later; the last one repeats |
-/// | `sends_per_hour` | 5 | 1 to 20 | messages to one recipient |
+/// | `sends_per_hour` | 5 | 1 to 20 | messages to one recipient, failed ones included |
 /// | `sends_per_day` | 10 | `sends_per_hour` to 20 | messages to one recipient in any 24 hours |
 /// | `resend` | the same code | – | see [`Resend`] |
 /// | `hint` | no | – | a digit in front of the code that tells messages apart; no part of the secret |
@@ -241,6 +241,28 @@ mod tests {
             ("sends_per_day", OtpPolicy::builder(6).sends_per_day(21)),
         ] {
             assert_eq!(builder.build().unwrap_err().setting(), setting);
+        }
+    }
+
+    #[test]
+    fn every_bound_is_where_the_table_says() {
+        let secs = Duration::from_secs;
+        let six = || OtpPolicy::builder(6);
+        let eight = || OtpPolicy::builder(8);
+        let many = |count: u8| six().sends_per_hour(count).sends_per_day(20);
+        for (setting, inside, outside) in [
+            ("lifetime", six().lifetime(secs(30)), six().lifetime(secs(29))),
+            ("lifetime", six().lifetime(secs(600)), six().lifetime(secs(601))),
+            ("tries", six().tries(10).guesses_per_day(20), six().tries(11)),
+            ("guesses_per_day", eight().guesses_per_day(100), eight().guesses_per_day(101)),
+            ("guesses_per_day", OtpPolicy::builder(4), OtpPolicy::builder(4).guesses_per_day(11)),
+            ("cool_downs", six().cool_downs([secs(15)]), six().cool_downs([Duration::from_millis(14_999)])),
+            ("cool_downs", six().cool_downs([secs(3600)]), six().cool_downs([secs(3601)])),
+            ("cool_downs", six().cool_downs([secs(60); 10]), six().cool_downs([secs(60); 11])),
+            ("sends_per_hour", many(20), many(21)),
+        ] {
+            assert!(inside.build().is_ok(), "{setting}");
+            assert_eq!(outside.build().unwrap_err().setting(), setting);
         }
     }
 

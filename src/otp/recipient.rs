@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 
 const VERSION: u8 = 1;
 const HOUR: Duration = Duration::from_secs(3600);
-/// Messages that failed count for the wait only, so there is a bound to them, too.
+/// What a day may have, and an hour of failures beside it.
 const MOST_MESSAGES: usize = 40;
 const MOST_GUESSES: usize = 100;
 
@@ -29,6 +29,8 @@ pub(super) struct Message {
     pub(super) at: UnixTime,
     /// The digit in front of its code.
     pub(super) hint: u8,
+    /// Whether it could not be sent. It counts like any other for an hour, so that nobody who asks for the next one learns
+    /// whether there was anything to send; then it is forgotten, and the day has one more.
     failed: bool,
 }
 
@@ -51,14 +53,17 @@ impl RecipientState {
     /// From when on the state says nothing any more.
     #[must_use]
     pub fn expires_at(&self, now: UnixTime) -> UnixTime {
-        now.saturating_add(OtpPolicy::DAY)
+        // Other servers' clocks may be ahead of this one.
+        let messages = self.messages.iter().map(|message| message.at);
+        let latest = messages.chain(self.guesses.iter().copied()).fold(now, UnixTime::max);
+        latest.saturating_add(OtpPolicy::DAY)
     }
 
     /// What is older than a day is over. A clock that was put back makes nothing over.
     fn forget(&mut self, now: UnixTime) {
-        let recent = |at: UnixTime| now < at.saturating_add(OtpPolicy::DAY);
-        self.messages.retain(|message| recent(message.at));
-        self.guesses.retain(|at| recent(*at));
+        let within = |at: UnixTime, span: Duration| now < at.saturating_add(span);
+        self.messages.retain(|message| within(message.at, if message.failed { HOUR } else { OtpPolicy::DAY }));
+        self.guesses.retain(|at| within(*at, OtpPolicy::DAY));
     }
 
     /// Charges a message.
@@ -80,18 +85,19 @@ impl RecipientState {
 
     /// When the next message may be sent, as far as there is something to wait for.
     pub(super) fn next_message_at(&self, policy: &OtpPolicy) -> Option<UnixTime> {
+        let all: Vec<UnixTime> = self.messages.iter().map(|message| message.at).collect();
         let sent: Vec<UnixTime> =
             self.messages.iter().filter(|message| !message.failed).map(|message| message.at).collect();
         // The oldest of the last n must be over.
-        let room = |limit: usize, span: Duration| {
-            let oldest = sent.len().checked_sub(limit).and_then(|at| sent.get(at))?;
+        let room = |of: &[UnixTime], limit: usize, span: Duration| {
+            let oldest = of.len().checked_sub(limit).and_then(|at| of.get(at))?;
             Some(oldest.saturating_add(span))
         };
-        let last = self.messages.last()?;
-        let in_the_hour = sent.iter().filter(|at| last.at < at.saturating_add(HOUR)).count();
-        let cool_down = last.at.saturating_add(policy.cool_down(in_the_hour));
-        let per_hour = room(policy.sends_per_hour().into(), HOUR);
-        let per_day = room(policy.sends_per_day().into(), OtpPolicy::DAY);
+        let last = *all.last()?;
+        let in_the_hour = all.iter().filter(|at| last < at.saturating_add(HOUR)).count();
+        let cool_down = last.saturating_add(policy.cool_down(in_the_hour));
+        let per_hour = room(&all, policy.sends_per_hour().into(), HOUR);
+        let per_day = room(&sent, policy.sends_per_day().into(), OtpPolicy::DAY);
         let memory = (self.messages.len() >= MOST_MESSAGES).then(|| self.messages[0].at.saturating_add(OtpPolicy::DAY));
         [Some(cool_down), per_hour, per_day, memory].into_iter().flatten().max()
     }
@@ -105,7 +111,7 @@ impl RecipientState {
         free[at]
     }
 
-    /// A message that could not be sent: it is no longer counted, but the wait before the next one stays.
+    /// A message that could not be sent.
     pub(super) fn message_failed(&self, message: Message) -> Self {
         let mut state = self.clone();
         if let Some(found) = state.messages.iter_mut().rev().find(|known| **known == message) {
@@ -168,5 +174,41 @@ impl RecipientState {
         input.finish()?;
         let fits = messages.len() <= MOST_MESSAGES && guesses.len() <= MOST_GUESSES;
         if fits { Ok(Self { recipient, messages, guesses }) } else { Err(Malformed) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_out_of_bounds_is_malformed() {
+        let recipient = Recipient::new("+4477").unwrap();
+        let message = |hint| Message { at: UnixTime::from_secs(1), hint, failed: false };
+        let state = |messages: usize, guesses: usize, hint| RecipientState {
+            recipient: recipient.clone(),
+            messages: vec![message(hint); messages],
+            guesses: vec![UnixTime::from_secs(1); guesses],
+        };
+        for (state, fits) in [
+            (state(MOST_MESSAGES, MOST_GUESSES, 9), true),
+            (state(MOST_MESSAGES + 1, 0, 9), false),
+            (state(0, MOST_GUESSES + 1, 9), false),
+            (state(1, 0, 10), false),
+        ] {
+            assert_eq!(RecipientState::decode(recipient.clone(), &state.encode()).ok(), fits.then_some(state));
+        }
+    }
+
+    /// As many as fit, whatever policies were in force before.
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let policy = OtpPolicy::default();
+        let now = UnixTime::from_secs(1_800_000_000);
+        let message = Message { at: now, hint: 0, failed: true };
+        let recipient = Recipient::new("+4477").unwrap();
+        let full = RecipientState { recipient, messages: vec![message; MOST_MESSAGES], guesses: Vec::new() };
+        let refused = full.add_message(&policy, now, &mut crate::testing::Counter(0)).unwrap_err();
+        assert_eq!(refused.retry_at, now.saturating_add(OtpPolicy::DAY));
     }
 }

@@ -75,7 +75,8 @@ struct Codes {
     template: SmsTemplate,
     sender: Box<dyn SmsSender>,
     limits: Box<dyn OtpLimits>,
-    by_challenge: Lanes<OtpChallengeId>,
+    /// By who holds a challenge: somebody who knows its id only stands in another lane.
+    by_holder: Lanes<[u8; 16]>,
 }
 
 /// Puts [`OneTimeCodes`] together.
@@ -93,7 +94,7 @@ impl Sessions {
             template,
             sender: Box::new(sender),
             limits: Box::new(NoLimits),
-            by_challenge: Lanes::new(1),
+            by_holder: Lanes::new(1),
         })
     }
 }
@@ -163,7 +164,8 @@ impl OneTimeCodes {
             Ok(Inserted::Created) => Ok(self.pending(state, challenge, charged, &counted)),
             Ok(Inserted::Exists) => Err(StoreError::Corrupt(ChallengeIdTaken.into()).into()),
             Err(error) => {
-                codes.take_back(&recipient, challenge.id(), |state| state.refund_message(&charged)).await;
+                let failed = charged.not_sent();
+                codes.take_back(&recipient, challenge.id(), |state| state.refund_message(&failed)).await;
                 Err(error.into())
             }
         }
@@ -185,7 +187,8 @@ impl OneTimeCodes {
         match codes.next_code(&handle).await {
             Ok(state) => Ok(self.pending(state, handle, charged, &counted)),
             Err(error) => {
-                codes.take_back(&recipient, handle.id(), |state| state.refund_message(&charged)).await;
+                let failed = charged.not_sent();
+                codes.take_back(&recipient, handle.id(), |state| state.refund_message(&failed)).await;
                 Err(error)
             }
         }

@@ -48,6 +48,8 @@ pub enum LoginError {
     Busy {
         /// When to try again.
         retry_after: Duration,
+        /// The evidence, to try again with. `None` if it was used up, because others began at the same moment.
+        login: Option<Box<FullLogin>>,
     },
     /// The store did not do it. Should the session have been stored all the same, nobody holds its wrapped token, and
     /// it idles out. Try again later.
@@ -71,7 +73,7 @@ impl LoginError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::WeakPin(_) => None,
-            Self::Busy { retry_after } => Some(*retry_after),
+            Self::Busy { retry_after, .. } => Some(*retry_after),
             Self::Store(error) => Some(error.retry_after()),
         }
     }
@@ -103,12 +105,14 @@ impl Sessions {
         let pin = NewPin::accept(pin, &service.policy).map_err(LoginError::WeakPin)?;
         let task = StretchTask::for_new_pin(&pin, service.policy.kdf(), &mut os_rng());
         let owner = service.keys.owner(login.subject());
-        let busy = LoginError::Busy { retry_after: service.kdf.max_wait() };
-        let Ok(turn) = service.turn(None, owner, task.params().m_kib()).await else { return Err(busy) };
+        let retry_after = service.kdf.max_wait();
+        let Ok(turn) = service.turn(None, owner, task.params().m_kib()).await else {
+            return Err(LoginError::Busy { retry_after, login: Some(Box::new(login)) });
+        };
         let pin = turn.run(task).await?;
         drop(turn);
         let logged_in = service.begin(login, &pin).await?;
-        logged_in.ok_or(busy)
+        logged_in.ok_or(LoginError::Busy { retry_after, login: None })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinlatch::id::{OtpPurpose, Recipient};
 use pinlatch::observer::Event;
-use pinlatch::otp::{ChallengeRefused, OtpPolicy, Resend};
+use pinlatch::otp::{ChallengeRefused, OtpPolicy, Resend, SmsTemplate};
 use pinlatch::stores::MemoryStore;
 use pinlatch::{OtpError, RequestContext};
 
@@ -191,26 +191,44 @@ async fn a_double_submit_logs_in_once() {
     .await;
 }
 
-/// Whoever fails the gateway gets no free message out of it, and nobody loses one.
+/// A message that could not be sent is one more in the day, and changes nothing that a stranger could see: nobody's number
+/// is answered alike.
 #[tokio::test]
-async fn a_message_that_could_not_be_sent_is_not_counted() {
+async fn a_gateway_that_fails_tells_nothing() {
     let phone = Phone::new();
     phone.gateway.fails.store(true, Ordering::SeqCst);
-    for _ in 0..12 {
-        let pending = phone.begin(ALICE, Some("alice")).await.unwrap();
-        let failed = pending.delivery.run().await.unwrap_err();
-        assert!(std::error::Error::source(&failed).unwrap().to_string().contains("CANARY-GATEWAY"));
-        let at_once = phone.begin(ALICE, Some("alice")).await.map(drop).unwrap_err();
-        assert_eq!((at_once.code(), at_once.retry_after()), ("otp_throttled", Some(Duration::from_secs(60))));
-        phone.world.clock.advance(Duration::from_secs(60));
+    for _ in 0..5 {
+        let mut seen = Vec::new();
+        for (number, name) in [(ALICE, Some("alice")), (NOBODY, None)] {
+            let pending = phone.begin(number, name).await.unwrap();
+            seen.push(pending.resend_after);
+            match (name, pending.delivery.run().await) {
+                (None, sent) => sent.unwrap(),
+                (_, sent) => {
+                    let failed = sent.unwrap_err();
+                    assert!(std::error::Error::source(&failed).unwrap().to_string().contains("CANARY-GATEWAY"));
+                }
+            }
+            let at_once = phone.begin(number, name).await.map(drop).unwrap_err();
+            assert_eq!((at_once.code(), at_once.retry_after()), ("otp_throttled", Some(seen[0])));
+        }
+        assert_eq!(seen[0], seen[1]);
+        phone.world.clock.advance(seen[0]);
     }
     let events = phone.world.events.take();
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::CodeNotSent { .. })).count(), 12);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::CodeNotSent { .. })).count(), 5);
     phone.gateway.fails.store(false, Ordering::SeqCst);
-    let pending = phone.begin(ALICE, Some("alice")).await.unwrap();
-    assert_eq!(pending.resend_after, Duration::from_secs(60), "the ladder begins at its first step");
-    pending.delivery.run().await.unwrap();
+    phone.start().await;
     assert!(matches!(phone.world.events.take()[..], [Event::CodeSent { .. }]));
+    // Five failures and one message in: the day has nine more.
+    for _ in 0..9 {
+        let wait = phone.begin(ALICE, Some("alice")).await.map(drop).unwrap_err().retry_after().unwrap();
+        assert!(wait <= Duration::from_secs(3600));
+        phone.world.clock.advance(wait);
+        phone.start().await;
+    }
+    let wait = phone.begin(ALICE, Some("alice")).await.map(drop).unwrap_err().retry_after().unwrap();
+    assert!(wait > Duration::from_secs(3600), "{wait:?}");
 }
 
 #[tokio::test]
@@ -221,7 +239,7 @@ async fn a_challenge_that_could_not_be_stored_costs_no_message() {
     phone.world.store.before_write(1, async move { store.set_fault(Fault::RefuseNextWrite) });
     assert_eq!(word(&phone.begin(ALICE, Some("alice")).await), "unavailable");
     phone.world.clock.advance(Duration::from_secs(60));
-    assert_eq!(phone.begin(ALICE, Some("alice")).await.unwrap().resend_after, Duration::from_secs(60));
+    assert!(phone.begin(ALICE, Some("alice")).await.is_ok());
 }
 
 #[tokio::test]
@@ -376,6 +394,89 @@ async fn what_changes_meanwhile_counts() {
     phone.world.events.take();
     assert_eq!(phone.answer(&challenge, &code).await, "otp_ended");
     assert_eq!(phone.compared(), 0);
+}
+
+fn beside(phone: &Phone, rules: &OtpPolicy) -> Phone {
+    let world = World::on(phone.world.store.clone(), policy(), key_ring(1), "");
+    Phone::of(world, |builder| builder.policy(rules.clone()))
+}
+
+#[tokio::test]
+async fn two_first_messages_at_once_are_one() {
+    let phone = Phone::new();
+    let other = beside(&phone, &OtpPolicy::default());
+    phone.world.store.before_write(0, async move { drop(other.begin(ALICE, Some("alice")).await.unwrap()) });
+    assert_eq!(word(&phone.begin(ALICE, Some("alice")).await), "otp_throttled");
+}
+
+#[tokio::test]
+async fn a_resend_that_comes_too_late_sends_nothing() {
+    for resend in [Resend::SameCode, Resend::FreshCode] {
+        let rules = OtpPolicy::builder(6).resend(resend).build().unwrap();
+        let phone = Phone::with(rules.clone());
+        let challenge = phone.start().await;
+        let code = phone.gateway.code();
+        phone.world.clock.advance(Duration::from_secs(60));
+        let other = beside(&phone, &rules);
+        other.world.clock.advance(Duration::from_secs(60));
+        let used = challenge.clone();
+        phone.world.store.before_write(0, async move { assert_eq!(other.answer(&used, &code).await, "ok") });
+        let late = phone.codes.resend(&challenge, &RequestContext::new()).await;
+        assert_eq!(word(&late), "otp_ended");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_code_is_stored_before_it_is_sent() {
+    let rules = OtpPolicy::builder(6).resend(Resend::FreshCode).build().unwrap();
+    let phone = Phone::with(rules.clone());
+    let challenge = phone.start().await;
+    let wrong = other_than(&phone.gateway.code());
+    phone.world.clock.advance(Duration::from_secs(60));
+    let other = beside(&phone, &rules);
+    other.world.clock.advance(Duration::from_secs(60));
+    let tried = challenge.clone();
+    // The first write counts the message, the second is the challenge's.
+    phone.world.store.before_write(1, async move { assert_eq!(other.answer(&tried, &wrong).await, "otp_wrong") });
+    phone.codes.resend(&challenge, &RequestContext::new()).await.unwrap().delivery.run().await.unwrap();
+    assert_eq!(phone.answer(&challenge, &phone.gateway.code()).await, "ok");
+}
+
+#[tokio::test]
+async fn what_the_host_says_and_is_told() {
+    let phone = Phone::new();
+    let pending = phone.begin(ALICE, Some("alice")).await.unwrap();
+    let challenge = pending.challenge.to_text().to_string();
+    let delivery = pending.delivery;
+    assert_eq!((delivery.recipient().as_str(), delivery.subject().unwrap().as_str()), (ALICE, "alice"));
+    assert_eq!(delivery.purpose(), &OtpPurpose::login());
+    let german = SmsTemplate::new("{code} ist Ihr Code.", "example.com").unwrap();
+    delivery.with_template(german).run().await.unwrap();
+    assert!(phone.gateway.sent.lock().unwrap()[0].1.contains("ist Ihr Code"));
+    phone.limits.reached.store(true, Ordering::SeqCst);
+    phone.world.events.take();
+    assert_eq!(phone.answer(&challenge, "482913").await, "otp_throttled");
+    assert!(matches!(phone.world.events.take()[..], [Event::CodeThrottled { .. }]));
+    phone.limits.reached.store(false, Ordering::SeqCst);
+    let request = RequestContext::new().with_ip("192.0.2.7".parse().unwrap());
+    let login = phone.codes.log_in(&challenge, &typed(&phone.gateway.code()), &request).await.unwrap();
+    assert_eq!(login.request(), &request);
+}
+
+/// Who knows the name of a challenge and nothing else does not stand in its holder's way.
+#[tokio::test]
+async fn a_forged_request_that_hangs_keeps_nobody_waiting() {
+    let phone = Arc::new(Phone::new());
+    let challenge = phone.start().await;
+    let code = phone.gateway.code();
+    let mut forged = challenge.clone();
+    forged.replace_range(40..41, if &forged[40..41] == "A" { "B" } else { "A" });
+    phone.world.store.before_read(0, std::future::pending());
+    let (other, handle) = (phone.clone(), forged);
+    let stuck = tokio::spawn(async move { other.answer(&handle, "482913").await });
+    tokio::task::yield_now().await;
+    assert_eq!(phone.answer(&challenge, &code).await, "ok");
+    stuck.abort();
 }
 
 #[tokio::test]

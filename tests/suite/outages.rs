@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
-use pinlatch::{BuildError, FullLogin, KdfPool, Policy, RequestContext, Sessions, UnlockError};
+use pinlatch::{BuildError, FullLogin, KdfPool, LoginError, Policy, RequestContext, Sessions, UnlockError};
 
 use crate::world::*;
 
@@ -150,6 +150,35 @@ async fn busy_charges_nothing_and_says_when_to_come_back() {
                 UnlockError::Busy { .. } => {}
                 UnlockError::WrongPin { attempts_remaining, .. } => break assert_eq!(attempts_remaining, 9),
                 other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// Evidence that came from a code, say, which is used up: it is given back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_login_that_found_no_room_may_be_tried_again() {
+    let world = World::new();
+    let sessions = impatient(&world);
+    let logins: Vec<_> = (0..6)
+        .map(|at| {
+            let (sessions, login) = (sessions.clone(), FullLogin::vouched_by_host(subject(&format!("user {at}"))));
+            tokio::spawn(async move { sessions.login(login, pin(PIN)).await })
+        })
+        .collect();
+    let mut again = Vec::new();
+    for login in logins {
+        match login.await.unwrap() {
+            Err(LoginError::Busy { login: Some(login), .. }) => again.push(*login),
+            other => drop(other.unwrap()),
+        }
+    }
+    assert!(!again.is_empty(), "six at once on room for one");
+    for mut login in again {
+        loop {
+            match sessions.login(login, pin(PIN)).await {
+                Err(LoginError::Busy { login: Some(again), .. }) => login = *again,
+                other => break drop(other.unwrap()),
             }
         }
     }

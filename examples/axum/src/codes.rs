@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use pinlatch::id::{OtpPurpose, Recipient};
 use pinlatch::otp::{OtpCode, Sms};
 use pinlatch::sender::{SendFuture, SmsSender};
-use pinlatch::{Delivery, OneTimeCodes, PendingCode, Sessions};
+use pinlatch::{Delivery, FullLogin, LoggedIn, LoginError, OneTimeCodes, PendingCode, Pin, Sessions};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -122,9 +122,21 @@ async fn login(
     let label = label(body.device)?;
     let login = async move {
         let login = codes.log_in(&body.challenge, &body.code.0, &context(client)).await?;
-        Ok::<_, Problem>(sessions.login(login.with_label(label), body.pin.0).await?)
+        begin(&sessions, login.with_label(label), body.pin.0).await
     };
     Ok(issued(&to_the_end(login).await??))
+}
+
+/// The code is used up, so a busy moment must not cost its user another message.
+async fn begin(sessions: &Sessions, mut login: FullLogin, pin: Pin) -> Result<LoggedIn, Problem> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match sessions.login(login, pin.clone()).await {
+            Err(LoginError::Busy { login: Some(again), .. }) => login = *again,
+            ended => return Ok(ended?),
+        }
+    }
+    Ok(sessions.login(login, pin).await?)
 }
 
 /// The demo's gateway: what it is to send stands in the log, and here for the tests and the page's reader, if they asked.

@@ -35,22 +35,22 @@ impl Count {
         }
     }
 
-    fn one_more(&self, request: &OtpRequest<'_>) -> Result<(), LimitError> {
+    fn one_more(&self, address: Option<IpAddr>) -> Result<(), LimitError> {
         let wait = |not_until: NotUntil<_>| LimitError::Reached {
             retry_after: not_until.wait_time_from(DefaultClock::default().now()),
         };
-        if let Some(ip) = request.context.ip() {
+        if let Some(ip) = address {
             self.of_address.check_key(&network(ip)).map_err(wait)?;
         }
         self.of_all.check().map_err(wait)
     }
 }
 
-/// What one customer of a provider has at least: an address of IPv4, 64 bits of IPv6.
+/// What one customer of a provider may have: an address of IPv4, 48 bits of IPv6.
 fn network(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX)).into(),
+        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 80 << 80).into(),
     }
 }
 
@@ -72,11 +72,11 @@ impl Limits {
 
 impl OtpLimits for Limits {
     fn message<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a> {
-        Box::pin(std::future::ready(self.0.messages.one_more(request)))
+        Box::pin(std::future::ready(self.0.messages.one_more(request.context.ip())))
     }
 
     fn guess<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a> {
-        Box::pin(std::future::ready(self.0.guesses.one_more(request)))
+        Box::pin(std::future::ready(self.0.guesses.one_more(request.context.ip())))
     }
 
     fn right_code(&self, _request: &OtpRequest<'_>) {
@@ -89,10 +89,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_address_takes_no_more_than_its_share_of_all() {
+        let counts = Limits::new().0;
+        let from = |host: u32| Some(IpAddr::from(std::net::Ipv4Addr::from(0x0A00_0000 + host)));
+        let allowed =
+            |hosts: std::ops::Range<u32>| hosts.filter(|host| counts.messages.one_more(from(*host)).is_ok()).count();
+        let of_one = (0..2_000).filter(|_| counts.messages.one_more(from(0)).is_ok()).count();
+        assert_eq!((of_one, allowed(1..2_001)), (30, 970), "all have a thousand, of which the first had thirty");
+    }
+
+    #[test]
     fn neighbors_in_a_network_count_as_one() {
         let of = |text: &str| network(text.parse().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8:0:ffff::1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:1::1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

@@ -47,7 +47,7 @@ impl OneTimeCodes {
         let codes = &*self.0;
         let handle: ChallengeHandle = challenge.parse().map_err(|_| ChallengeRefused::Invalid)?;
         let max_wait = codes.service.kdf.max_wait();
-        let lane = within(max_wait, codes.by_challenge.enter(handle.id())).await;
+        let lane = within(max_wait, codes.by_holder.enter(handle.lane(&codes.service.keys))).await;
         let _lane = lane.ok_or(OtpError::Busy { retry_after: max_wait })?;
         codes.check(purpose, &handle, code, request).await
     }
@@ -93,8 +93,8 @@ impl Codes {
             Ok((right, loaded)) => self.consume(loaded, handle, &right).await,
             Err(error) => Err(error),
         };
-        if !matches!(proven, Err(OtpError::WrongCode { .. })) {
-            self.take_back(&recipient, handle.id(), |state| state.refund_guess(&guess)).await;
+        if let Some(returned) = guess.give_back() {
+            self.take_back(&recipient, handle.id(), |state| state.refund_guess(&returned)).await;
         }
         if proven.is_ok() {
             self.limits.right_code(&asked);

@@ -56,7 +56,7 @@ impl Delivery {
         Self { template: Some(template), ..self }
     }
 
-    /// Sends the message. One that could not be sent is no longer counted, but for the wait before the next one.
+    /// Sends the message. One that could not be sent is counted for an hour only: the day has one more.
     ///
     /// # Errors
     /// [`DeliveryError`] with what the gateway said.
@@ -64,13 +64,14 @@ impl Delivery {
         let (codes, challenge_id) = (&*self.codes, self.handle.id());
         let template = self.template.as_ref().unwrap_or(&codes.template);
         let context = codes.context(codes.service.now());
-        let Some(sms) = self.state.sms(&self.handle, &self.charged, template, &context) else { return Ok(()) };
+        let sms = self.state.sms(&self.handle, self.charged, template, &context);
+        let Some((sms, failed)) = sms else { return Ok(()) };
         let Err(error) = codes.sender.send(&sms).await else {
             codes.service.report(&Event::CodeSent { challenge_id });
             return Ok(());
         };
         codes.service.report(&Event::CodeNotSent { challenge_id });
-        codes.take_back(self.state.recipient(), challenge_id, |state| state.refund_message(&self.charged)).await;
+        codes.take_back(self.state.recipient(), challenge_id, |state| state.refund_message(&failed)).await;
         Err(DeliveryError(error))
     }
 }

@@ -162,3 +162,43 @@ async fn a_double_submit_logs_in_once() {
     }
     assert_eq!(created, 1);
 }
+
+/// Whatever is asked for, an address has its share: of guesses, and of messages that are sent again.
+#[tokio::test]
+async fn the_host_limits_what_an_address_guesses_and_has_sent_again() {
+    let server = Server::start_with("memory:", &[("COOL_DOWN", "15")]);
+    let api = Api::of(&server);
+    let (mut guesses, mut first) = (0, String::new());
+    for number in 0..30 {
+        let started = start(&api, &format!("+44770091{number:04}")).await;
+        assert_eq!(started.status, 201, "{number}");
+        let challenge = started.text("challenge");
+        if number == 0 {
+            first = challenge;
+            continue;
+        }
+        for _ in 0..5 {
+            let answer = login(&api, &challenge, "482913", PIN).await;
+            guesses += 1;
+            assert_eq!(answer.code(), if guesses <= 100 { "otp_wrong" } else { "otp_throttled" }, "{guesses}");
+        }
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+    let again = api.post("/otp/resend", json!({"challenge": first})).await;
+    assert_eq!((again.status, again.code()), (429, "otp_throttled"));
+    assert!(again.retry_after.unwrap() > 60, "the address's wait, not the number's: {again:?}");
+}
+
+#[tokio::test]
+async fn another_countrys_number_is_another_number() {
+    let server = server();
+    let api = Api::of(&server);
+    let started = start(&api, "+33 7700 900123").await;
+    assert_eq!(started.body["resend_after"], json!(60));
+    let early = start(&api, "+33 7700 900123").await;
+    assert_eq!(early.headers["cache-control"].to_str().unwrap(), "no-store");
+    let large = json!({"phone": "+44 7700 900999", "padding": "x".repeat(100_000)});
+    assert_eq!(api.post("/otp/start", large).await.code(), "bad_request");
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(outbox(&api).await.is_empty(), "it is not alice's");
+}
