@@ -73,7 +73,7 @@ impl Client {
                 sent.join(" ")
             }
             ["submit", submits @ ..] => self.submit(submits).await,
-            ["guess_codes", challenge, count] => self.guess_codes(challenge, count.parse().unwrap()).await,
+            ["guess_codes", sent, count] => self.guess_codes(sent, count.parse().unwrap()).await,
             other => panic!("{other:?}"),
         }
     }
@@ -97,12 +97,16 @@ impl Client {
         answers.join(" ")
     }
 
-    /// Guesses codes of eight digits, which none is, all at once. Returns how many were looked at.
-    async fn guess_codes(&self, challenge: &str, count: usize) -> String {
-        let guesses: Vec<_> = (0..count)
-            .map(|guess| {
-                let (phone, challenge) = (self.phones[guess % SERVICES].clone(), challenge.to_owned());
-                tokio::spawn(async move { phone.log_in(&challenge, &format!("{guess:08}")).await })
+    /// Guesses codes, never the right one, all at once. Returns how many were looked at.
+    async fn guess_codes(&self, sent: &str, count: usize) -> String {
+        let (challenge, right) = sent.split_once(':').unwrap();
+        let wrong = (0..).map(|guess| format!("{guess:06}")).filter(|guess| guess != right);
+        let guesses: Vec<_> = wrong
+            .take(count)
+            .zip(self.phones.iter().cycle().cloned())
+            .map(|(guess, phone)| {
+                let challenge = challenge.to_owned();
+                tokio::spawn(async move { phone.log_in(&challenge, &guess).await })
             })
             .collect();
         let mut looked_at = 0;
