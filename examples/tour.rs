@@ -41,7 +41,7 @@ async fn tour() -> Result<(), Error> {
     let weak = sessions.check_new_pin(&Pin::new("123456")?);
     say("choose", format!("123456 is refused: {}", weak.err().and_then(|error| source(&error)).unwrap_or_default()));
     let issued = sessions.login(FullLogin::vouched_by_host(alice.clone()), right.clone()).await?;
-    let first = issued.wrapped_token;
+    let first = issued.device_token;
     say(
         "log in",
         format!("the device keeps a wrapped token, {} characters: {}…", first.as_str().len(), head(first.as_str())),
@@ -53,7 +53,7 @@ async fn tour() -> Result<(), Error> {
     let left = access.issued_at.until(access.expires_at).as_secs() / 60;
     say("call", format!("the API knows {} for {left} minutes, without a database", access.subject));
 
-    let mut wrapped = opened.wrapped_token;
+    let mut wrapped = opened.device_token;
     for _ in 0..5 {
         if let Err(UnlockError::WrongPin { attempts_remaining, retry_after }) =
             sessions.unlock(wrapped.as_str(), &wrong, &RequestContext::new()).await
@@ -68,12 +68,12 @@ async fn tour() -> Result<(), Error> {
     clock.advance(Duration::from_secs(60));
     let opened = sessions.unlock(wrapped.as_str(), &right, &RequestContext::new()).await?;
     say("a minute on", format!("it opens again, and tells of {} wrong PINs", opened.failed_attempts));
-    wrapped = opened.wrapped_token;
+    wrapped = opened.device_token;
 
     wrapped = sessions.change_pin(wrapped.as_str(), &right, Pin::new("902714")?, &RequestContext::new()).await?;
     say("change PIN", "a new wrapped token; all older ones are void");
     let new_pin = Pin::new("902714")?;
-    wrapped = sessions.unlock(wrapped.as_str(), &new_pin, &RequestContext::new()).await?.wrapped_token;
+    wrapped = sessions.unlock(wrapped.as_str(), &new_pin, &RequestContext::new()).await?.device_token;
 
     say("sessions", format!("{} has {}", alice, sessions.sessions_of(&alice).await?.len()));
     clock.advance(Duration::from_secs(60));

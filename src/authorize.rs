@@ -52,7 +52,7 @@ impl Grant {
 
 /// Grants access to an opened session, no longer than the policy's lifetime, the permission, and the session itself.
 #[must_use]
-pub fn authorize(unlocked: &Unlocked, permission: Permission, context: &Context<'_>) -> Grant {
+pub fn authorize<T>(unlocked: &Unlocked<T>, permission: Permission, context: &Context<'_>) -> Grant {
     let lifetime = context.now.saturating_add(context.policy.access_token_lifetime());
     Grant {
         tenant: context.keys.tenant().clone(),

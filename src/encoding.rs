@@ -1,9 +1,6 @@
 //! Bytes as text (base64url, canonical, no padding: RFC 4648 §5) and values as bytes (big endian).
 
-use std::sync::LazyLock;
-
 use base64::Engine;
-use base64::engine::Simd;
 use base64::engine::general_purpose::{NO_PAD, PAD};
 use base64ct::{Base64UrlUnpadded, Encoding};
 
@@ -35,8 +32,31 @@ pub(crate) fn push_base64url(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Base64url for what is no secret: the time it takes may tell something of the bytes.
-static PUBLIC: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+/// The fastest engines that the target has, for what is no secret: the time they take may tell something of the bytes.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+mod public {
+    use std::sync::LazyLock;
+
+    use base64::engine::Simd;
+
+    use super::{NO_PAD, PAD};
+
+    pub(super) static PUBLIC: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+    pub(super) static PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
+}
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
+mod public {
+    use base64::alphabet::{STANDARD, URL_SAFE};
+    use base64::engine::GeneralPurpose;
+
+    use super::{NO_PAD, PAD};
+
+    pub(super) static PUBLIC: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD);
+    pub(super) static PADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD);
+}
+
+use self::public::{PADDED, PUBLIC};
 
 /// Appends the base64url form of bytes that are no secret.
 pub(crate) fn push_public_base64url(text: &mut String, bytes: &[u8]) {
@@ -59,8 +79,6 @@ pub(crate) fn decode_public_array<const N: usize>(text: &str) -> Result<[u8; N],
         _ => Err(Malformed),
     }
 }
-
-static PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 
 /// As [`decode_public_array`], of base64 with its padding (RFC 4648 §4).
 pub(crate) fn decode_public_padded<const N: usize>(text: &str) -> Result<[u8; N], Malformed> {

@@ -215,6 +215,7 @@ impl core::fmt::Debug for Keys {
 pub(crate) struct PepperKeys {
     id: PepperId,
     seal: SealKey,
+    handle: MacKey,
     mask: MacKey,
     digest: MacKey,
     record: MacKey,
@@ -228,6 +229,7 @@ impl PepperKeys {
         Self {
             id: pepper.id,
             seal: SealKey::new(&key("seal")),
+            handle: MacKey::new(&key("handle")),
             mask: MacKey::new(&key("mask")),
             digest: MacKey::new(&key("digest")),
             record: MacKey::new(&key("record")),
@@ -259,6 +261,11 @@ impl PepperKeys {
         tag: &[u8; SealKey::TAG_LEN],
     ) -> Result<(), NotAuthentic> {
         self.seal.open(nonce, aad, inner, tag)
+    }
+
+    /// Shows that a handle was made here.
+    pub(crate) fn handle_tag(&self, handle: &[u8]) -> [u8; 16] {
+        *self.handle.mac(&[handle]).first_chunk().expect("a MAC has 32 bytes")
     }
 
     /// What is xored over a token: depends on the pepper, the one wrap, and the PIN.
@@ -351,6 +358,18 @@ mod tests {
         }
         assert_ne!(&holder, otp.record_mac(&[b"holder", &[1; 16], &[2; 16]]).first_chunk().unwrap());
         assert_ne!(keys.recipient_record(&alice).id, keys.subject_record(&Subject::new("+4477").unwrap()).id);
+    }
+
+    #[test]
+    fn a_handle_is_tagged_under_a_key_of_its_own() {
+        let keys = ring(1).keys(&Tenant::default());
+        let pepper = keys.active();
+        let tag = pepper.handle_tag(b"handle");
+        for other in [&pepper.mask, &pepper.digest, &pepper.record, &pepper.request, &pepper.otp] {
+            assert_ne!(Some(&tag), other.mac(&[b"handle"]).first_chunk());
+        }
+        assert_ne!(tag, ring(2).keys(&Tenant::default()).active().handle_tag(b"handle"));
+        assert_ne!(tag, ring(1).keys(&Tenant::new("acme").unwrap()).active().handle_tag(b"handle"));
     }
 
     #[test]

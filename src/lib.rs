@@ -18,7 +18,7 @@
 //!
 //! let login = FullLogin::vouched_by_host(Subject::new("alice")?);
 //! let issued = sessions.login(login, Pin::new("739216")?).await?;
-//! let opened = sessions.unlock(issued.wrapped_token.as_str(), &Pin::new("739216")?, &RequestContext::new()).await?;
+//! let opened = sessions.unlock(issued.device_token.as_str(), &Pin::new("739216")?, &RequestContext::new()).await?;
 //! let access = sessions.verify(opened.access_token.as_str())?;
 //! assert_eq!(access.subject.as_str(), "alice");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
@@ -40,13 +40,16 @@
 //! | --- | --- | --- |
 //! | logs in with full credentials and chooses a PIN | [`Sessions::login`] | a wrapped token for the device |
 //! | logs in with a code by SMS | [`OneTimeCodes::start`], [`OneTimeCodes::log_in`], then [`Sessions::login`] | the same |
+//! | logs in, and keeps the PIN on the device | [`Sessions::login_client`] | a token in clear, which the [`client`] locks |
 //! | comes back | [`Sessions::unlock`] | an access token, and the next wrapped token |
 //! | is known to have certain rights | [`Sessions::mint`] | an access token that says so |
 //! | calls the API | [`Sessions::verify`] or [`Sessions::verify_live`] | whatever the API does |
 //! | signs requests from now on | [`Sessions::mint_bound`] | a bound access token, and the key to sign with |
 //! | makes a signed request, or sends a signed message | [`Sessions::verify_request`], [`Sessions::verify_message`] | whatever the API does, once |
 //! | works on without a PIN, if the policy wants it | [`Sessions::renew`], [`Sessions::renew_signed`] | another access token |
-//! | chooses another PIN | [`Sessions::change_pin`] | a wrapped token that replaces all others |
+//! | comes back with a token that the client has unlocked | [`Sessions::unlock_token`] | the same, with a token in clear |
+//! | wants to come back with a fingerprint | [`Sessions::add_device_key`], [`Sessions::remove_device_key`] | another token, which the client locks |
+//! | chooses another PIN | [`Sessions::change_pin`], [`Sessions::change_client_pin`] | a token that replaces all others |
 //! | looks at the list of devices | [`Sessions::sessions_of`] | the live sessions |
 //! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
 //! | forgot the PIN | – | a full login, which begins a new session |
@@ -55,8 +58,9 @@
 //! `retry_after()`. [`UnlockError`] lists the codes with their HTTP statuses.
 //!
 //! The words: a session's *token* is the secret that opens it. The server *wraps* it under the PIN; the *wrapped token*
-//! is what a device keeps. A session has a *lock*, which is the line of wraps that follow each other: with every unlock
-//! the *current* wrap gets a *successor*, which takes its place as soon as it is used.
+//! is what a device keeps. Or the [`client`] locks it itself, under a PIN or under a key of its platform. A session has a
+//! *lock* or two, each a line of wraps that follow each other: with every unlock the *current* wrap gets a *successor*,
+//! which takes its place as soon as it is used.
 //!
 //! # Without the façade
 //!
@@ -120,11 +124,15 @@ pub mod access_token;
 pub mod attempts;
 pub mod authorize;
 pub mod body;
+pub mod client;
 pub mod context;
+mod handle;
+pub mod handout;
 pub mod issue;
 pub mod otp;
 pub mod permission;
 pub mod pin;
+pub mod plain;
 pub mod policy;
 pub mod proof;
 pub mod renew;

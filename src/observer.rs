@@ -32,6 +32,13 @@ pub enum Event {
         /// Whose.
         subject: Subject,
     },
+    /// A session was opened with its PIN, and can be opened with a key of its device from now on.
+    DeviceKeyAdded {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+    },
     /// A PIN was wrong.
     WrongPin {
         /// Which session.

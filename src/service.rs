@@ -7,6 +7,7 @@ mod kdf_pool;
 mod lanes;
 mod login;
 mod manage;
+mod opener;
 mod records;
 mod renewal;
 mod requests;
@@ -21,12 +22,13 @@ pub use self::codes::{Delivery, DeliveryError, OneTimeCodes, OneTimeCodesBuilder
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
 pub use self::manage::{LiveAccessError, SessionInfo};
+pub use self::opener::{ByPin, ByToken, Opener};
 pub use self::renewal::{RenewError, RenewedAccess};
 pub use self::requests::{BoundAccessToken, RequestError};
-pub use self::unlock::UnlockedSession;
+pub use self::unlock::{DeviceKeyAdded, UnlockedSession};
 pub use self::unlock_error::{ChangePinError, UnlockError};
 
-use self::kdf_pool::{Busy, Reservation};
+use self::kdf_pool::{Busy, EvaluationLost, Reservation};
 use self::lanes::{InLane, Lanes};
 use self::requests::Marks;
 use crate::access_token::{
@@ -131,9 +133,10 @@ impl core::fmt::Debug for Sessions {
     }
 }
 
-/// What a request holds while it evaluates the KDF.
+/// What a request holds while it is judged.
 struct Turn<'a> {
-    room: Reservation,
+    /// For the KDF, if it is to run.
+    room: Option<Reservation>,
     _session: Option<InLane<'a, SessionId>>,
     _subject: InLane<'a, OwnerKey>,
 }
@@ -141,7 +144,9 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Evaluates the KDF in the room that was waited for.
     async fn run(&self, task: StretchTask) -> Result<StretchedPin, StoreError> {
-        self.room.run(task).await.map_err(|lost| StoreError::Unavailable(lost.into()))
+        let lost = |lost: EvaluationLost| StoreError::Unavailable(lost.into());
+        let room = self.room.as_ref().ok_or_else(|| lost(EvaluationLost))?;
+        room.run(task).await.map_err(lost)
     }
 }
 
@@ -187,14 +192,17 @@ impl Service {
     }
 
     /// Waits for a turn: one at a time for a session, a few for a subject, and room for the KDF.
-    async fn turn(&self, session: Option<SessionId>, subject: OwnerKey, kib: u32) -> Result<Turn<'_>, Busy> {
+    async fn turn(&self, session: Option<SessionId>, subject: OwnerKey, kib: Option<u32>) -> Result<Turn<'_>, Busy> {
         let turn = async {
             let session = match session {
                 Some(id) => Some(self.by_session.enter(id).await),
                 None => None,
             };
             let subject = self.by_subject.enter(subject).await;
-            let room = self.kdf.reserve(kib).await?;
+            let room = match kib {
+                Some(kib) => Some(self.kdf.reserve(kib).await?),
+                None => None,
+            };
             Ok(Turn { room, _session: session, _subject: subject })
         };
         within(self.kdf.max_wait(), turn).await.unwrap_or(Err(Busy))
@@ -230,15 +238,15 @@ mod tests {
         let owner = |name: &str| service.keys.owner(&Subject::new(name).unwrap());
         let session = |mark: u8| Some(SessionId::from_bytes([mark; 16]));
 
-        let first = service.turn(session(0), owner("alice"), 8).await.ok().unwrap();
-        assert!(service.turn(session(0), owner("alice"), 8).await.is_err(), "one at a time for a session");
+        let first = service.turn(session(0), owner("alice"), Some(8)).await.ok().unwrap();
+        assert!(service.turn(session(0), owner("alice"), Some(8)).await.is_err(), "one at a time for a session");
         let mut others = Vec::new();
         for mark in 1..4 {
-            others.push(service.turn(session(mark), owner("alice"), 8).await.ok().unwrap());
+            others.push(service.turn(session(mark), owner("alice"), Some(8)).await.ok().unwrap());
         }
-        assert!(service.turn(session(4), owner("alice"), 8).await.is_err(), "four at a time for a subject");
-        assert!(service.turn(session(5), owner("bob"), 8).await.is_ok(), "and others are not kept waiting");
+        assert!(service.turn(session(4), owner("alice"), Some(8)).await.is_err(), "four at a time for a subject");
+        assert!(service.turn(session(5), owner("bob"), Some(8)).await.is_ok(), "and others are not kept waiting");
         drop(first);
-        assert!(service.turn(session(0), owner("alice"), 8).await.is_ok());
+        assert!(service.turn(session(0), owner("alice"), Some(8)).await.is_ok());
     }
 }

@@ -18,13 +18,18 @@ use crate::token::{Epoch, TokenDigest, WrapId};
 pub enum LockKind {
     /// Wrapped by the server under a PIN that it sees while unlocking.
     ServerPin,
+    /// Wrapped by the client under a PIN that never leaves the device.
+    ClientPin,
+    /// Wrapped by the client under a key that its platform releases for a fingerprint, a face, or a touch.
+    DeviceKey,
 }
 
 impl LockKind {
     /// Whether a PIN opens the lock.
     pub(crate) const fn is_pin(self) -> bool {
         match self {
-            Self::ServerPin => true,
+            Self::ServerPin | Self::ClientPin => true,
+            Self::DeviceKey => false,
         }
     }
 
@@ -32,22 +37,28 @@ impl LockKind {
     pub(crate) const fn amr(self) -> &'static str {
         match self {
             Self::ServerPin => r#"["pin"]"#,
+            Self::ClientPin => r#"["pin","swk"]"#,
+            Self::DeviceKey => r#"["user"]"#,
         }
     }
 
     pub(crate) fn from_amr(json: &str) -> Option<Self> {
-        (json == Self::ServerPin.amr()).then_some(Self::ServerPin)
+        [Self::ServerPin, Self::ClientPin, Self::DeviceKey].into_iter().find(|kind| json == kind.amr())
     }
 
     pub(crate) const fn as_u8(self) -> u8 {
         match self {
             Self::ServerPin => 1,
+            Self::ClientPin => 2,
+            Self::DeviceKey => 3,
         }
     }
 
     pub(crate) const fn from_u8(byte: u8) -> Option<Self> {
         match byte {
             1 => Some(Self::ServerPin),
+            2 => Some(Self::ClientPin),
+            3 => Some(Self::DeviceKey),
             _ => None,
         }
     }
@@ -216,6 +227,16 @@ impl SessionState {
     pub(crate) fn touch(&mut self, context: &Context<'_>) {
         self.last_used_at = self.last_used_at.max(context.now);
         self.last_seen = self.last_seen.then(context.seen).kept(context.remembered);
+    }
+
+    /// An index that no lock has. One of a lock that ended is unlikely to come back, so an old wrap of it stays unknown.
+    pub(crate) fn fresh_lock_index<R: rand_core::CryptoRng + ?Sized>(&self, rng: &mut R) -> u8 {
+        loop {
+            let [index, ..] = rng.next_u64().to_be_bytes();
+            if self.locks.iter().all(|lock| lock.index != index) {
+                return index;
+            }
+        }
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.

@@ -31,3 +31,31 @@ impl TryRng for Counter {
 }
 
 impl TryCryptoRng for Counter {}
+
+/// Reproducible, and different each time.
+pub(crate) struct SplitMix(pub(crate) u64);
+
+impl TryRng for SplitMix {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.try_next_u64()?.to_le_bytes().first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Ok(mixed ^ mixed >> 31)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            let next = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&next[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for SplitMix {}

@@ -1,9 +1,11 @@
 //! Coming back with a PIN, in steps that can only be taken in their order.
 //!
 //! ```text
-//! PresentedWrap ─▶ Admitted ─▶ ChargedAttempt ─▶ StretchTask ─▶ StretchedPin ─▶ ProvenPin ─▶ Unlocked
-//!  authentic        live, a     charge stored     may run the    KDF ran         digest        next wrap
-//!                   guess free                    KDF                            equal         stored
+//! PresentedWrap ─▶ Admitted ─▶ ChargedAttempt ─▶ StretchTask ─▶ StretchedPin ─▶ Proven ─▶ Unlocked
+//!  authentic        live, a     charge stored     may run the    KDF ran         digest     next wrap
+//!                   guess free                    KDF                            equal      stored
+//!
+//! PresentedToken ─▶ Admitted ─▶ ChargedAttempt ────────────────────────────────▶ Proven ─▶ Unlocked
 //! ```
 //!
 //! Each arrow demands what stands before it. The KDF cannot run for an attempt that was not charged, and a token
@@ -11,23 +13,26 @@
 
 mod rotate;
 
-pub use rotate::Unlocked;
+pub use rotate::{Unlocked, WithDeviceKey};
 
 use rand_core::CryptoRng;
 
 use crate::attempts::{Charge, Refused};
 use crate::context::Context;
+use crate::handle::Handle;
+use crate::handout::InClear;
 use crate::id::{SessionId, Subject};
 use crate::keyring::Keys;
 use crate::pin::Pin;
+use crate::plain::PresentedToken;
 use crate::policy::Policy;
 use crate::record::Swap;
-use crate::session::{Lock, SessionState};
+use crate::session::{Lock, LockKind, SessionState};
 use crate::stretched_pin::{StretchTask, StretchedPin};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
-use crate::token::TokenDigest;
-use crate::wrap::{Handle, PresentedWrap};
+use crate::token::{CandidateToken, TokenDigest};
+use crate::wrap::PresentedWrap;
 
 /// Why a wrap is not admitted. No guess was charged and no PIN was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub enum Refusal {
     },
     /// The budget of this wrap is used up.
     LockedOut,
+    /// A PIN has to open the session for that: a fingerprint is not enough.
+    PinRequired,
 }
 
 impl From<Refused> for Refusal {
@@ -117,21 +124,67 @@ fn locate(
 /// Evidence that the session is live, the wrap is one that it expects, and a guess is granted.
 #[derive(Debug)]
 #[must_use = "an attempt that is not charged must not be made"]
-pub struct Admitted<'a>(Uncommitted<ChargedAttempt<'a>>);
+pub struct Admitted<'a, P = PresentedWrap>(Uncommitted<ChargedAttempt<'a, P>>);
 
-impl<'a> Admitted<'a> {
+/// What a client comes with: a [`PresentedWrap`] and a PIN, or a [`PresentedToken`].
+pub trait Presented {
+    /// The session it was made for.
+    fn session_id(&self) -> SessionId;
+
+    /// What kind of lock it is for.
+    fn lock_kind(&self) -> LockKind;
+
+    /// Which wrap it is. Only this crate can say that.
+    #[doc(hidden)]
+    fn wrap(&self) -> WrapOf<'_>;
+}
+
+/// Which wrap something presented is.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WrapOf<'a>(&'a Handle);
+
+impl Presented for PresentedWrap {
+    fn session_id(&self) -> SessionId {
+        self.session_id()
+    }
+
+    fn lock_kind(&self) -> LockKind {
+        LockKind::ServerPin
+    }
+
+    fn wrap(&self) -> WrapOf<'_> {
+        WrapOf(self.handle())
+    }
+}
+
+impl Presented for PresentedToken {
+    fn session_id(&self) -> SessionId {
+        self.session_id()
+    }
+
+    fn lock_kind(&self) -> LockKind {
+        self.lock_kind()
+    }
+
+    fn wrap(&self) -> WrapOf<'_> {
+        WrapOf(self.handle())
+    }
+}
+
+impl<'a, P: Presented> Admitted<'a, P> {
     /// Checks, in this order: the session is live, the wrap is expected, the wrap is not used up or throttled.
     ///
     /// # Errors
     /// [`Refusal`] with the first reason found.
     pub fn check(
-        presented: &'a PresentedWrap,
+        presented: &'a P,
         state: &SessionState,
         subject: Option<&SubjectState>,
         context: &Context<'_>,
     ) -> Result<Self, Refusal> {
         let policy = context.policy;
-        let at = locate(presented.handle(), state, subject, context)?;
+        let at = locate(presented.wrap().0, state, subject, context)?;
         let mut state = state.clone();
         let wrap = state.locks[at.lock].wrap_mut(at.wrap);
         let (attempts, charge) = wrap.attempts.charge(policy.attempts(), context.now)?;
@@ -146,7 +199,7 @@ impl<'a> Admitted<'a> {
     }
 
     /// Charges the guess: to the wrap, with the wait this brings, and to the session.
-    pub fn charge(self) -> Uncommitted<ChargedAttempt<'a>> {
+    pub fn charge(self) -> Uncommitted<ChargedAttempt<'a, P>> {
         self.0
     }
 }
@@ -160,8 +213,8 @@ impl<'a> Admitted<'a> {
 /// };
 /// ```
 #[derive(Debug)]
-pub struct ChargedAttempt<'a> {
-    presented: &'a PresentedWrap,
+pub struct ChargedAttempt<'a, P = PresentedWrap> {
+    presented: &'a P,
     subject: Subject,
     digest: TokenDigest,
     charge: Charge,
@@ -179,10 +232,10 @@ pub struct WrongPin {
     pub ends_session: bool,
 }
 
-impl<'a> ChargedAttempt<'a> {
+impl<'a, P: Presented> ChargedAttempt<'a, P> {
     /// Of which session.
     #[must_use]
-    pub const fn session_id(&self) -> SessionId {
+    pub fn session_id(&self) -> SessionId {
         self.presented.session_id()
     }
 
@@ -192,25 +245,22 @@ impl<'a> ChargedAttempt<'a> {
         &self.subject
     }
 
-    /// The KDF evaluation that was paid for.
-    pub fn stretch_task(&self, pin: &Pin) -> StretchTask {
-        StretchTask::for_attempt(pin, self.presented.salt(), self.presented.params())
-    }
-
-    /// Compares what the PIN opens with what the server expects, in constant time.
-    ///
-    /// # Errors
-    /// [`WrongPin`] with what is left of the budget.
-    pub fn judge(self, pin: StretchedPin, keys: &Keys) -> Result<ProvenPin<'a>, WrongPin> {
+    /// Compares a token with what the server expects, in constant time.
+    fn compare<H>(
+        self,
+        candidate: Option<&CandidateToken>,
+        handout: H,
+        keys: &Keys,
+    ) -> Result<Proven<'a, H>, WrongPin> {
         let Self { presented, subject, digest, charge, ends_session } = self;
-        let Handle { pepper_id, lock_kind, session_id, wrap_id, .. } = presented.handle();
-        let right = keys.find(*pepper_id).is_some_and(|pepper| {
-            let candidate = presented.unwrap_token(&pin, pepper);
+        let WrapOf(handle) = presented.wrap();
+        let Handle { pepper_id, lock_kind, session_id, wrap_id, .. } = handle;
+        let right = keys.find(*pepper_id).zip(candidate).is_some_and(|(pepper, candidate)| {
             let candidate = candidate.expose_secret();
             pepper.digest(&subject, *session_id, lock_kind.as_u8(), wrap_id, candidate).ct_eq(&digest).into()
         });
         if right {
-            Ok(ProvenPin { presented, charge, pin })
+            Ok(Proven { handle, charge, handout })
         } else {
             let (attempts_remaining, retry_at) = (charge.remaining(), charge.wait_until());
             Err(WrongPin { attempts_remaining, retry_at, ends_session })
@@ -218,27 +268,56 @@ impl<'a> ChargedAttempt<'a> {
     }
 }
 
-/// Evidence that the PIN was right.
+impl<'a> ChargedAttempt<'a> {
+    /// The KDF evaluation that was paid for.
+    pub fn stretch_task(&self, pin: &Pin) -> StretchTask {
+        StretchTask::for_attempt(pin, self.presented.salt(), self.presented.params())
+    }
+
+    /// Compares what the PIN opens with what the server expects.
+    ///
+    /// # Errors
+    /// [`WrongPin`] with what is left of the budget.
+    pub fn judge(self, pin: StretchedPin, keys: &Keys) -> Result<Proven<'a>, WrongPin> {
+        let pepper = keys.find(self.presented.handle().pepper_id);
+        let candidate = pepper.map(|pepper| self.presented.unwrap_token(&pin, pepper));
+        self.compare(candidate.as_ref(), pin, keys)
+    }
+}
+
+impl<'a> ChargedAttempt<'a, PresentedToken> {
+    /// Compares the token that a client has unwrapped with what the server expects.
+    ///
+    /// # Errors
+    /// [`WrongPin`] with what is left of the budget.
+    pub fn judge_token(self, keys: &Keys) -> Result<Proven<'a, InClear>, WrongPin> {
+        let candidate = self.presented.candidate();
+        let handout = InClear::of(self.presented.lock_kind());
+        self.compare(Some(candidate), handout, keys)
+    }
+}
+
+/// Evidence that the PIN was right, or the token that a client has unwrapped. `H` is the form of the next one.
 ///
 /// ```compile_fail
 /// // There is no other way to it than `ChargedAttempt::judge`.
-/// let proven = pinlatch::unlock::ProvenPin { presented: unreachable!(), charge: unreachable!(), pin: unreachable!() };
+/// let proven = pinlatch::unlock::Proven { handle: unreachable!(), charge: unreachable!(), handout: unreachable!() };
 /// ```
 #[derive(Debug)]
-pub struct ProvenPin<'a> {
-    presented: &'a PresentedWrap,
+pub struct Proven<'a, H = StretchedPin> {
+    handle: &'a Handle,
     charge: Charge,
-    pin: StretchedPin,
+    handout: H,
 }
 
-impl ProvenPin<'_> {
+impl Proven<'_> {
     /// The KDF evaluation that moves the lock to the policy's present parameters, if it has others.
     pub fn upgrade_task<R: CryptoRng + ?Sized>(&self, pin: &Pin, policy: &Policy, rng: &mut R) -> Option<StretchTask> {
-        (self.pin.params() != policy.kdf()).then(|| StretchTask::for_upgrade(pin, policy.kdf(), rng))
+        (self.handout.params() != policy.kdf()).then(|| StretchTask::for_upgrade(pin, policy.kdf(), rng))
     }
 
     /// Takes the result of the upgrade: the next wrap is made with it.
     pub fn upgrade(&mut self, pin: StretchedPin) {
-        self.pin = pin;
+        self.handout = pin;
     }
 }

@@ -16,19 +16,17 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::crypto::SealKey;
 use crate::encoding::{Malformed, Reader, decode_base64url, push_base64url, text_len};
+use crate::handle::Handle;
 use crate::id::SessionId;
-use crate::keyring::{Keys, PepperId, PepperKeys};
+use crate::keyring::{Keys, PepperKeys};
 use crate::policy::Policy;
-use crate::session::LockKind;
 use crate::stretch::KdfParams;
 use crate::stretched_pin::StretchedPin;
-use crate::token::{CandidateToken, LockSalt, SessionToken, WrapId};
+use crate::token::{CandidateToken, LockSalt, SessionToken};
 
 const PREFIX: &str = "plw1_";
-const VERSION: u8 = 1;
-const HANDLE_LEN: usize = 1 + 4 + 1 + 1 + SessionId::LEN + WrapId::LEN;
 const PARAMS_LEN: usize = 4 + 1 + 1;
-const AAD_LEN: usize = HANDLE_LEN + PARAMS_LEN;
+const AAD_LEN: usize = Handle::LEN + PARAMS_LEN;
 const INNER_LEN: usize = LockSalt::LEN + SessionToken::LEN;
 const BLOB_LEN: usize = AAD_LEN + SealKey::NONCE_LEN + INNER_LEN + SealKey::TAG_LEN;
 
@@ -68,41 +66,6 @@ impl core::fmt::Debug for WrappedToken {
 #[error("not a wrapped token of this service")]
 pub struct InvalidWrappedToken;
 
-/// Which wrap of which lock of which session, and under which pepper.
-#[derive(Clone, Debug)]
-pub(crate) struct Handle {
-    pub(crate) pepper_id: PepperId,
-    pub(crate) lock_index: u8,
-    pub(crate) lock_kind: LockKind,
-    pub(crate) session_id: SessionId,
-    pub(crate) wrap_id: WrapId,
-}
-
-impl Handle {
-    fn encode(&self) -> [u8; HANDLE_LEN] {
-        let mut bytes = [VERSION; HANDLE_LEN];
-        bytes[1..5].copy_from_slice(&self.pepper_id.0.to_be_bytes());
-        bytes[5] = self.lock_index;
-        bytes[6] = self.lock_kind.as_u8();
-        bytes[7..23].copy_from_slice(self.session_id.as_bytes());
-        bytes[23..].copy_from_slice(self.wrap_id.expose_secret());
-        bytes
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if input.u8()? != VERSION {
-            return Err(Malformed);
-        }
-        Ok(Self {
-            pepper_id: PepperId(input.u32()?),
-            lock_index: input.u8()?,
-            lock_kind: LockKind::from_u8(input.u8()?).ok_or(Malformed)?,
-            session_id: SessionId::from_bytes(input.array()?),
-            wrap_id: WrapId::from_bytes(input.array()?),
-        })
-    }
-}
-
 /// Wraps a token.
 #[expect(clippy::needless_pass_by_value, reason = "a token is wrapped once, and gone")]
 pub(crate) fn wrap_token<R: CryptoRng + ?Sized>(
@@ -118,8 +81,8 @@ pub(crate) fn wrap_token<R: CryptoRng + ?Sized>(
     let (inner, tag) = sealed.split_at_mut(INNER_LEN);
 
     let handle = handle.encode();
-    aad[..HANDLE_LEN].copy_from_slice(&handle);
-    aad[HANDLE_LEN..].copy_from_slice(&encode_params(pin.params()));
+    aad[..Handle::LEN].copy_from_slice(&handle);
+    aad[Handle::LEN..].copy_from_slice(&encode_params(pin.params()));
     rng.fill_bytes(nonce);
     inner[..LockSalt::LEN].copy_from_slice(pin.salt().expose_secret());
     let mask = pepper.mask(&handle, pin.secret());

@@ -29,8 +29,11 @@ const ORDER: &[&str] = &[
     "context",
     "session",
     "body",
+    "handle",
     "permission",
+    "plain",
     "wrap",
+    "handout",
     "issue",
     "unlock",
     "revoke",
@@ -39,6 +42,8 @@ const ORDER: &[&str] = &[
     "renew",
     "proof",
     "otp",
+    // device
+    "client",
     // traits
     "store",
     "clock",

@@ -149,7 +149,7 @@ impl Year {
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
         let issued = self.sessions.login(login, Pin::new(PIN).unwrap()).await.unwrap();
         (self.wrapped, self.began_at, self.used_at) =
-            (issued.wrapped_token.into_string(), self.clock.now(), self.clock.now());
+            (issued.device_token.into_string(), self.clock.now(), self.clock.now());
     }
 
     fn allowed(&self, at: UnixTime) -> bool {
@@ -186,7 +186,7 @@ impl Year {
         let pin = Pin::new(PIN).unwrap();
         match self.sessions.unlock(&self.wrapped, &pin, &RequestContext::new()).await {
             Ok(opened) => {
-                self.wrapped = opened.wrapped_token.into_string();
+                self.wrapped = opened.device_token.into_string();
                 (self.used_at, self.unlocked_at) = (self.clock.now(), self.clock.now());
                 self.check(&opened.access_token);
                 let bound = self.sessions.mint(&opened.grant.bound_to(KEY), &serde_json::json!({})).unwrap();

@@ -10,10 +10,12 @@ use pinlatch::access_token::{AccessTokenKey, AccessTokens, HostClaims};
 use pinlatch::authorize::authorize;
 use pinlatch::body::{read_session, session_record};
 use pinlatch::context::Context;
+use pinlatch::handout::InClear;
 use pinlatch::issue::{FullLogin, Issued, issue};
 use pinlatch::keyring::{KeyRing, Keys, Pepper, PepperId};
 use pinlatch::permission::{Verdict, Window, permit};
 use pinlatch::pin::{NewPin, Pin};
+use pinlatch::plain::PresentedToken;
 use pinlatch::record::Swap;
 use pinlatch::session::SessionState;
 use pinlatch::situation::{LastSeen, Position, Remembered, RequestContext};
@@ -118,10 +120,35 @@ impl Fixture {
     }
 }
 
+/// Whoever has opened a session without its PIN changes nothing about what opens it.
+#[test]
+fn a_device_key_changes_no_locks() {
+    let mut fixture = Fixture::new();
+    let context =
+        Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
+    let subject = Some(&fixture.subject);
+    for (handout, allowed) in [(InClear::ClientPin, true), (InClear::DeviceKey, false)] {
+        let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
+        let Issued { state, device_token } = issue(login, &fixture.subject, &handout, &context, &mut fixture.rng);
+        let presented = PresentedToken::open(device_token.expose_secret(), &fixture.keys).unwrap();
+        let charge = Admitted::check(&presented, &state, subject, &context).unwrap().charge();
+        let (attempt, state) = charge.stored(Swap::Replaced).unwrap();
+        let proven = attempt.judge_token(&fixture.keys).unwrap();
+        let outcomes = [
+            proven.add_device_key(&state, subject, &context, &mut fixture.rng).map(drop),
+            proven.remove_device_key(&state, subject, &context, &mut fixture.rng).map(drop),
+            proven.change_pin(&state, subject, &handout, &context, &mut fixture.rng).map(drop),
+        ];
+        assert!(proven.rotate(&state, subject, &context, &mut fixture.rng).is_ok());
+        let expected = if allowed { Ok(()) } else { Err(Refusal::PinRequired) };
+        assert_eq!(outcomes, [expected; 3], "{handout:?}");
+    }
+}
+
 #[test]
 fn the_whole_life_with_plain_values() {
     let mut fixture = Fixture::new();
-    let Issued { mut state, wrapped_token } = fixture.issue();
+    let Issued { mut state, device_token: wrapped_token } = fixture.issue();
     let wrong = fixture.unlock(&mut state, wrapped_token.as_str(), "000000").unwrap().unwrap_err();
     assert_eq!((wrong.attempts_remaining, wrong.retry_at), (9, None));
     let unlocked = fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap().unwrap();
@@ -130,7 +157,7 @@ fn the_whole_life_with_plain_values() {
     // What is stored is a record and comes back from it.
     let record = session_record(&fixture.keys, &state, 5, state.expires_at(&fixture.policy));
     state = read_session(&fixture.keys, &record).unwrap();
-    let unlocked = fixture.unlock(&mut state, unlocked.wrapped_token.as_str(), PIN).unwrap().unwrap();
+    let unlocked = fixture.unlock(&mut state, unlocked.device_token.as_str(), PIN).unwrap().unwrap();
     assert_eq!(fixture.unlock(&mut state, wrapped_token.as_str(), PIN).unwrap_err(), Refusal::Superseded);
 
     let context =
@@ -150,7 +177,7 @@ fn the_whole_life_with_plain_values() {
 #[test]
 fn a_charge_that_is_not_stored_yields_no_attempt() {
     let mut fixture = Fixture::new();
-    let Issued { state, wrapped_token } = fixture.issue();
+    let Issued { state, device_token: wrapped_token } = fixture.issue();
     let context =
         Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
@@ -163,7 +190,7 @@ fn a_charge_that_is_not_stored_yields_no_attempt() {
 #[test]
 fn a_session_without_its_subjects_epoch_is_over() {
     let mut fixture = Fixture::new();
-    let Issued { state, wrapped_token } = fixture.issue();
+    let Issued { state, device_token: wrapped_token } = fixture.issue();
     let context =
         Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let presented = PresentedWrap::open(wrapped_token.as_str(), &fixture.keys, &fixture.policy).unwrap();
@@ -242,7 +269,7 @@ impl TakenApart {
 #[test]
 fn a_wrapped_token_is_what_its_documentation_says() {
     let mut fixture = Fixture::new();
-    let Issued { state, wrapped_token } = fixture.issue();
+    let Issued { state, device_token: wrapped_token } = fixture.issue();
     let wrap = TakenApart::of(wrapped_token.as_str());
     assert_eq!(wrap.handle[..7], [1, 0, 0, 0, 7, 0, 1], "version, pepper id, lock index, lock kind");
     assert_eq!(wrap.handle[7..23], *state.id().as_bytes());
@@ -263,7 +290,7 @@ fn a_wrapped_token_is_what_its_documentation_says() {
 #[test]
 fn the_right_token_has_no_structure() {
     let mut fixture = Fixture::new();
-    let wraps: Vec<_> = (0..64).map(|_| TakenApart::of(fixture.issue().wrapped_token.as_str())).collect();
+    let wraps: Vec<_> = (0..64).map(|_| TakenApart::of(fixture.issue().device_token.as_str())).collect();
     for pin in [PIN, "000000", "739217"] {
         let tokens: Vec<_> = wraps.iter().map(|wrap| wrap.token(pin)).collect();
         for byte in 0..32 {
@@ -279,7 +306,7 @@ fn the_right_token_has_no_structure() {
 #[test]
 fn no_token_is_wrapped_twice() {
     let mut fixture = Fixture::new();
-    let Issued { mut state, wrapped_token } = fixture.issue();
+    let Issued { mut state, device_token: wrapped_token } = fixture.issue();
     let mut wrapped = wrapped_token.into_string();
     let (mut tokens, mut masks) = (HashSet::new(), HashSet::new());
     for _ in 0..50 {
@@ -287,7 +314,7 @@ fn no_token_is_wrapped_twice() {
         let token = wrap.token(PIN);
         masks.insert(wrap.masked.iter().zip(&token).map(|(masked, token)| masked ^ token).collect::<Vec<_>>());
         tokens.insert(token);
-        wrapped = fixture.unlock(&mut state, &wrapped, PIN).unwrap().unwrap().wrapped_token.into_string();
+        wrapped = fixture.unlock(&mut state, &wrapped, PIN).unwrap().unwrap().device_token.into_string();
     }
     assert_eq!((tokens.len(), masks.len()), (50, 50));
 }
@@ -307,7 +334,7 @@ fn formats_are_kept() {
     let mut fixture = Fixture::new();
     let issued = fixture.issue();
     let record = session_record(&fixture.keys, &issued.state, 1, issued.state.expires_at(&fixture.policy));
-    assert_eq!((issued.wrapped_token.as_str(), &record.body), (versions[1].0, &versions[1].1));
+    assert_eq!((issued.device_token.as_str(), &record.body), (versions[1].0, &versions[1].1));
 
     for (wrapped, body) in versions {
         let old = pinlatch::record::Record { body, ..record.clone() };

@@ -1,12 +1,35 @@
 // Demo page of pinlatch: sign in once with full credentials, come back with a PIN.
 
 import { CodeForm } from './code.js';
+import { device } from './device.js';
 import { countDown, formatClock, formatRelative, plural } from './format.js';
 import { PinPad } from './pad.js';
 import { $, announce, setBodyData, setNotice, setTitle } from './screen.js';
 import { Problem, request } from './server.js';
-import { authorize, byCode, byPassword, createSession, replacePin, resendCode, startCode } from './session.js';
-import { TOKEN_KEY, USERNAME_KEY, forgetDevice, keep, storedToken, storedUsername } from './storage.js';
+import {
+  addKey,
+  authorize,
+  authorizeByKey,
+  byCode,
+  byPassword,
+  checkPinHere,
+  createSession,
+  removeKey,
+  replacePin,
+  resendCode,
+  startCode,
+} from './session.js';
+import {
+  TOKEN_KEY,
+  USERNAME_KEY,
+  forgetDevice,
+  keep,
+  keepServer,
+  storedKey,
+  storedServer,
+  storedToken,
+  storedUsername,
+} from './storage.js';
 import {
   ENDINGS,
   LOGGED_IN_ELSEWHERE,
@@ -27,6 +50,8 @@ const SECTIONS = {
   'choose-pin': 'pin-view',
   pin: 'pin-view',
   'change-pin': 'pin-view',
+  'add-key': 'pin-view',
+  'remove-key': 'pin-view',
   unlocked: 'unlocked-view',
   ended: 'ended-view',
 };
@@ -49,6 +74,18 @@ const PAD_SCREENS = {
     action: 'Finish',
     submit: submitChosenPinAgain,
   },
+  'add-key': {
+    title: 'Enter your PIN',
+    hint: 'From then on, a fingerprint or your face will do.',
+    action: 'Continue',
+    submit: submitPinForKey,
+  },
+  'remove-key': {
+    title: 'Enter your PIN',
+    hint: 'From then on, only your PIN will do.',
+    action: 'Continue',
+    submit: submitPinWithoutKey,
+  },
   'change-pin old': {
     title: 'Enter your current PIN',
     hint: 'Then you can choose a new one.',
@@ -69,9 +106,11 @@ const PAD_SCREENS = {
   },
 };
 
+let hasDevice = false; // whether the npm package is there
+let asking = 0; // counts the times that the server was asked who it is
 let access = null; // { token, username, controller, stopCountdown } while unlocked
 let credentials = null; // what the log-in call shows, between the first step and that call
-let draft = {}; // PINs entered in earlier steps of the current flow
+let draft = {}; // PINs and keys of earlier steps of the current flow
 
 const pad = new PinPad(submitPad);
 const codeForm = new CodeForm({ onCode: submitCode, onResend: resend });
@@ -97,11 +136,12 @@ function currentPadScreen() {
 }
 
 function show(view, { step, reason, message } = {}) {
+  asking += 1; // An answer of the server that is still on its way shows nothing any more.
   if (!['choose-pin', 'code'].includes(view)) {
     credentials = null;
     codeForm.close();
   }
-  if (!['choose-pin', 'change-pin', 'code'].includes(view)) draft = {};
+  if (!['choose-pin', 'change-pin', 'code', 'add-key'].includes(view)) draft = {};
   setBodyData({ view, step, reason });
   for (const section of document.querySelectorAll('main > section')) {
     section.hidden = section.id !== SECTIONS[view];
@@ -141,6 +181,8 @@ function showPad(view, step, message) {
   $('forget').hidden = view !== 'pin';
   $('pin-cancel').hidden = view === 'pin';
   $('pin-cancel').textContent = view === 'choose-pin' ? 'Back' : 'Cancel';
+  $('here-choice').hidden = !(view === 'choose-pin' && step === 'first' && hasDevice);
+  $('key-unlock').hidden = !(view === 'pin' && hasDevice && storedKey());
   const screen = currentPadScreen();
   const title = screen.title ?? welcome();
   setTitle(title);
@@ -152,9 +194,32 @@ function welcome() {
   return username ? `Welcome back, ${username}` : 'Welcome back';
 }
 
-function showPin(message) {
+// The pad is shown when the server has proven who it is: nobody is asked for a PIN by somebody else.
+async function showPin(message) {
   dropAccess();
-  showPad('pin', undefined, message);
+  asking += 1;
+  const asked = asking;
+  const problem = await meetServer();
+  if (asked !== asking) return;
+  if (problem) showEnded(problem);
+  else showPad('pin', undefined, message);
+}
+
+// What is wrong with the server, if anything. One that the device has not met yet is believed.
+async function meetServer() {
+  const [pinned, pinlatch] = [storedServer(), await device()];
+  if (!pinned || !pinlatch) return null;
+  try {
+    await pinlatch.askServer(pinned, '/.well-known/jwks.json');
+    return null;
+  } catch (error) {
+    return new Problem(error.message === 'unknown_server' ? 'unknown_server' : 'unreachable');
+  }
+}
+
+async function rememberServer() {
+  const { keys } = await request('GET', '/.well-known/http-message-signatures-directory');
+  keepServer(keys.map(({ kid, x }) => [kid, x]));
 }
 
 function showChoosePin(step) {
@@ -173,6 +238,7 @@ function showUnlocked(message) {
   $('greeting').focus();
   refreshSessions().catch(reportProblem);
   if (!username) learnUsername().catch(reportProblem);
+  showKeyButtons().catch(reportProblem);
 }
 
 function showEnded({ code, details }) {
@@ -202,10 +268,16 @@ function openAccess(grant) {
   $('countdown-bar').max = grant.expires_in;
   access = {
     token: grant.access_token,
+    send: signedSend(grant),
     username: storedUsername(),
     controller: new AbortController(),
     stopCountdown: countDown(grant.expires_in, showAccessLeft, accessExpired),
   };
+}
+
+// Signs what it sends, where there is the package for it.
+function signedSend({ session_id: sessionId, request_key: requestKey, access_token: accessToken }) {
+  return device().then((pinlatch) => pinlatch?.signer({ sessionId, requestKey, accessToken }));
 }
 
 function showAccessLeft(left) {
@@ -287,7 +359,16 @@ async function resend(challenge) {
   }
 }
 
-function submitChosenPin(pin) {
+async function submitChosenPin(pin) {
+  draft.here = $('pin-here').checked;
+  if (draft.here) {
+    try {
+      await checkPinHere(pin);
+    } catch (problem) {
+      showOnPad(problem);
+      return;
+    }
+  }
   draft.newPin = pin;
   showChoosePin('repeat');
 }
@@ -303,7 +384,8 @@ async function submitChosenPinAgain(pin) {
 
 async function beginSession(pin) {
   try {
-    await createSession(credentials, pin);
+    await createSession(credentials, pin, draft.here);
+    await rememberServer();
   } catch (problem) {
     showLoginProblem(problem, pin);
     return;
@@ -358,6 +440,60 @@ async function submitPin(pin) {
     showUnlocked(failedAttemptsNotice(grant.failed_attempts));
   } catch (problem) {
     showPinProblem(problem, returnToPin);
+  }
+}
+
+async function unlockByKey() {
+  try {
+    const grant = await authorizeByKey();
+    openAccess(grant);
+    showUnlocked(failedAttemptsNotice(grant.failed_attempts));
+  } catch (problem) {
+    // The user has turned away, or the platform has; the PIN is still there.
+    if (!(problem instanceof Problem)) setNotice(notice('info', 'That did not work. Your PIN still does.'));
+    else if (['session_ended', 'wrong_pin', 'locked_out'].includes(problem.code)) showPin(notice('info', 'Enter your PIN this time.'));
+    else showPinProblem(problem, returnToPin);
+  }
+}
+
+async function showKeyButtons() {
+  const pinlatch = await device();
+  $('transfer').hidden = !pinlatch;
+  const has = storedKey() !== null;
+  $('remove-key').hidden = !has;
+  $('add-key').hidden = has || !(await pinlatch?.fingerprint.available());
+}
+
+async function startAddingKey() {
+  const { fingerprint } = await device();
+  let key;
+  try {
+    key = await fingerprint.enroll({ user: storedUsername(), site: 'pinlatch' });
+  } catch {
+    setNotice(notice('error', 'This device has no key for that.'));
+    return;
+  }
+  showPad('add-key');
+  draft.key = key;
+}
+
+async function submitPinForKey(pin) {
+  try {
+    const grant = await addKey(draft.key, pin);
+    openAccess(grant);
+    showUnlocked(notice('success', 'Next time, a fingerprint or your face is enough.'));
+  } catch (problem) {
+    showPinProblem(problem, () => {});
+  }
+}
+
+async function submitPinWithoutKey(pin) {
+  try {
+    const grant = await removeKey(pin);
+    openAccess(grant);
+    showUnlocked(notice('success', 'Next time, only your PIN will do.'));
+  } catch (problem) {
+    showPinProblem(problem, () => {});
   }
 }
 
@@ -456,6 +592,15 @@ async function learnUsername() {
   $('greeting').textContent = `Hello, ${subject}`;
 }
 
+// Money moves for a signed request only.
+async function transfer() {
+  const send = await access.send;
+  const body = JSON.stringify({ to: 'bob', amount: 5 });
+  const headers = { 'content-type': 'application/json' };
+  const response = await send('/api/transfer', { method: 'POST', headers, body, credentials: 'omit' });
+  $('api-result').textContent = JSON.stringify(await response.json(), null, 2);
+}
+
 async function refreshSessions() {
   const { sessions } = await callServer('GET', '/sessions');
   const currentFirst = [...sessions].sort((a, b) => Number(b.current) - Number(a.current));
@@ -525,7 +670,7 @@ async function runOnce(button, action) {
 
 // ---------------------------------------------------------------- other tabs
 
-const NEEDS_TOKEN = new Set(['pin', 'change-pin', 'unlocked']);
+const NEEDS_TOKEN = new Set(['pin', 'change-pin', 'add-key', 'remove-key', 'unlocked']);
 
 function onStorageChange({ key }) {
   if (key !== null && key !== TOKEN_KEY && key !== USERNAME_KEY) return;
@@ -582,10 +727,17 @@ function start() {
   onClick('ended-login', () => showLogin());
   onClick('ended-retry', () => goHome());
   onClickOnce('call-api', callApi);
+  onClickOnce('transfer', transfer);
+  onClickOnce('key-unlock', unlockByKey);
+  onClickOnce('add-key', startAddingKey);
+  onClick('remove-key', () => showPad('remove-key'));
   onClickOnce('logout', () => logOut('/logout', 'You are logged out on this device.'));
   onClickOnce('logout-all', () => logOut('/logout-all', 'You are logged out everywhere.'));
   addEventListener('storage', onStorageChange);
-  goHome();
+  device().then((pinlatch) => {
+    hasDevice = Boolean(pinlatch);
+    goHome();
+  });
 }
 
 start();

@@ -1,9 +1,13 @@
 // What is kept where:
-//   localStorage   the wrapped token (useless without the PIN) and the username to greet
+//   localStorage   the locked token (useless without the PIN), the one under a key of the platform (useless without a
+//                  finger or a face), the server's public key, and the username to greet
 //   memory only    the access token, and credentials or PINs while a step needs them
 
 export const TOKEN_KEY = 'pinlatch.wrapped_token';
 export const USERNAME_KEY = 'pinlatch.username';
+const DEVICE_KEY = 'pinlatch.device_key';
+const SERVER_KEY = 'pinlatch.server_key';
+const ALL_KEYS = [TOKEN_KEY, USERNAME_KEY, DEVICE_KEY, SERVER_KEY];
 const LOCK_NAME = 'pinlatch.token';
 
 let store = openStore();
@@ -29,10 +33,15 @@ function memoryStore() {
 export const storedToken = () => store.getItem(TOKEN_KEY);
 export const storedUsername = () => store.getItem(USERNAME_KEY) ?? '';
 
-export function keepToken(answer) {
-  keep(TOKEN_KEY, answer.wrapped_token);
-  return answer;
-}
+export const keepToken = (token) => keep(TOKEN_KEY, token);
+
+export const storedKey = () => JSON.parse(store.getItem(DEVICE_KEY));
+export const keepKey = (key) => keep(DEVICE_KEY, JSON.stringify(key));
+export const forgetKey = () => store.removeItem(DEVICE_KEY);
+
+// The key of the server that the device has met: ids and keys.
+export const storedServer = () => JSON.parse(store.getItem(SERVER_KEY));
+export const keepServer = (keys) => keep(SERVER_KEY, JSON.stringify(keys));
 
 // A storage that is full must not cost the session: the page goes on in memory until it is closed.
 export function keep(key, value) {
@@ -41,8 +50,8 @@ export function keep(key, value) {
   } catch {
     const full = store;
     store = memoryStore();
-    for (const kept of [TOKEN_KEY, USERNAME_KEY]) {
-      store.setItem(kept, full.getItem(kept));
+    for (const kept of ALL_KEYS) {
+      if (full.getItem(kept) !== null) store.setItem(kept, full.getItem(kept));
       full.removeItem(kept);
     }
     store.setItem(key, value);
@@ -55,8 +64,7 @@ export function forgetTokenIfStill(token) {
 
 export function forgetDevice() {
   return withTokenLock(() => {
-    store.removeItem(TOKEN_KEY);
-    store.removeItem(USERNAME_KEY);
+    for (const key of ALL_KEYS) store.removeItem(key);
   });
 }
 

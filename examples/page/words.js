@@ -49,6 +49,16 @@ export const ENDINGS = {
     title: 'Time to log in again',
     text: () => 'From here a PIN is not enough. Log in with your password, so that we know it is you.',
   },
+  unknown_server: {
+    title: 'This is not the server you know',
+    text: () => 'Somebody else answers in its place, or its key has changed. Do not enter your PIN. If the people who run this service tell you that all is well, log in again.',
+    retry: true,
+  },
+  unreachable: {
+    title: 'We can’t reach the server',
+    text: () => 'Check your connection, then try again.',
+    retry: true,
+  },
   denied: {
     title: 'Not from here',
     text: ({ retry_at: retryAt }) =>

@@ -1,25 +1,24 @@
 //! From a wrapped token and a PIN to a verdict. The order of the steps is the protection; see [`crate::unlock`].
 
 use super::kdf_pool::Busy;
+use super::opener::Opener;
 use super::records::{Contended, Loaded, MAX_SWAPS};
 use super::unlock_error::UnlockError;
-use super::{Service, Turn, os_rng};
+use super::{Service, Turn};
 use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::permission::Permission;
-use crate::pin::Pin;
 use crate::record::{Swap, next_revision};
 use crate::session::SessionState;
 use crate::situation::RequestContext;
 use crate::store::StoreError;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
-use crate::unlock::{Admitted, ChargedAttempt, ProvenPin, Refusal, WrongPin};
-use crate::wrap::{InvalidWrappedToken, PresentedWrap};
+use crate::unlock::{Admitted, Presented, Proven, Refusal, WrongPin};
 
-/// A right PIN, the turn that is still held, and the permission to use the session.
-pub(super) struct Proof<'a> {
-    pub(super) proven: ProvenPin<'a>,
+/// A right PIN or token, the turn that is still held, and the permission to use the session.
+pub(super) struct Proof<'a, O: Opener> {
+    pub(super) proven: Proven<'a, O::Handout>,
     pub(super) turn: Turn<'a>,
     pub(super) permission: Permission,
     pub(super) request: &'a RequestContext,
@@ -29,26 +28,22 @@ pub(super) struct Proof<'a> {
 }
 
 impl Service {
-    pub(super) fn open(&self, wrapped_token: &str) -> Result<PresentedWrap, UnlockError> {
-        PresentedWrap::open(wrapped_token, &self.keys, &self.policy).map_err(|InvalidWrappedToken| UnlockError::Invalid)
-    }
-
-    /// From an authentic wrap to a proven PIN: liveness, permission, turn, charge, KDF, verdict.
-    pub(super) async fn prove<'a>(
+    /// From something authentic to a proof: liveness, permission, turn, charge, verdict.
+    pub(super) async fn prove<'a, O: Opener>(
         &'a self,
-        presented: &'a PresentedWrap,
-        pin: &Pin,
+        opener: &O,
+        presented: &'a O::Presented,
         request: &'a RequestContext,
-    ) -> Result<Proof<'a>, UnlockError> {
-        let (mut loaded, mut subject) = self.load(presented).await?;
+    ) -> Result<Proof<'a, O>, UnlockError> {
+        let (mut loaded, mut subject) = self.load(presented.session_id()).await?;
         // Refused here, it costs nobody a turn. The permission must last through the longest wait for one.
         let now = self.now();
         drop(self.admit(presented, &loaded, subject.as_ref(), now).await?);
         self.permit(&loaded.state, request, now)?;
         self.permit(&loaded.state, request, now.saturating_add(self.kdf.max_wait()))?;
 
-        let kib = presented.params().m_kib().max(self.policy.kdf().m_kib());
         let owner = self.keys.owner(loaded.state.subject());
+        let kib = opener.kdf_kib(presented, &self.policy);
         let turn = self.turn(Some(presented.session_id()), owner, kib).await;
         let turn = turn.map_err(|Busy| UnlockError::Busy { retry_after: self.kdf.max_wait() })?;
         // All sessions may have been revoked meanwhile, which is in another record than the one about to be swapped.
@@ -62,28 +57,31 @@ impl Service {
             let outcome = self.replace_session(loaded.revision, charge.state()).await?;
             if let Ok((attempt, state)) = charge.stored(outcome) {
                 let loaded = Loaded { revision: next_revision(loaded.revision), state };
-                let proven = self.judge(attempt, &turn, pin).await?;
-                return Ok(Proof { proven, turn, permission, request, loaded, subject });
+                let (session_id, name) = (attempt.session_id(), attempt.subject().clone());
+                return match opener.judge(attempt, &turn, self).await? {
+                    Ok(proven) => Ok(Proof { proven, turn, permission, request, loaded, subject }),
+                    Err(wrong) => Err(self.wrong(wrong, session_id, name).await?),
+                };
             }
-            (loaded, subject) = self.load(presented).await?;
+            (loaded, subject) = self.load(presented.session_id()).await?;
         }
         Err(Contended.into_store_error().into())
     }
 
-    /// The session of a wrap and its subject.
-    async fn load(&self, presented: &PresentedWrap) -> Result<(Loaded, Option<SubjectState>), UnlockError> {
-        let loaded = self.load_session(presented.session_id()).await?.ok_or(UnlockError::SessionEnded)?;
+    /// A session and its subject.
+    async fn load(&self, id: SessionId) -> Result<(Loaded, Option<SubjectState>), UnlockError> {
+        let loaded = self.load_session(id).await?.ok_or(UnlockError::SessionEnded)?;
         let subject = self.load_subject(loaded.state.subject(), self.now()).await?;
         Ok((loaded, subject))
     }
 
-    async fn admit<'a>(
+    async fn admit<'a, P: Presented>(
         &self,
-        presented: &'a PresentedWrap,
+        presented: &'a P,
         loaded: &Loaded,
         subject: Option<&SubjectState>,
         now: UnixTime,
-    ) -> Result<Admitted<'a>, UnlockError> {
+    ) -> Result<Admitted<'a, P>, UnlockError> {
         match Admitted::check(presented, &loaded.state, subject, &self.context(now)) {
             Ok(admitted) => Ok(admitted),
             Err(refusal) => Err(self.refuse(refusal, &loaded.state, now).await?),
@@ -101,6 +99,7 @@ impl Service {
         Ok(match refusal {
             Refusal::SessionEnded => UnlockError::SessionEnded,
             Refusal::Superseded => UnlockError::Superseded,
+            Refusal::PinRequired => UnlockError::PinRequired,
             Refusal::Reused => {
                 self.remove_session(session_id).await?;
                 self.report(&Event::Reuse { session_id, subject: state.subject().clone() });
@@ -119,29 +118,6 @@ impl Service {
                 UnlockError::LockedOut
             }
         })
-    }
-
-    /// Runs the KDF for a charged attempt and compares.
-    async fn judge<'a>(
-        &self,
-        attempt: ChargedAttempt<'a>,
-        turn: &Turn<'_>,
-        pin: &Pin,
-    ) -> Result<ProvenPin<'a>, UnlockError> {
-        let stretched = turn.run(attempt.stretch_task(pin)).await?;
-        let (session_id, subject) = (attempt.session_id(), attempt.subject().clone());
-        match attempt.judge(stretched, &self.keys) {
-            Ok(mut proven) => {
-                if let Some(task) = proven.upgrade_task(pin, &self.policy, &mut os_rng()) {
-                    // A right PIN is not refused because its upgrade was lost; the next unlock tries again.
-                    if let Ok(stretched) = turn.run(task).await {
-                        proven.upgrade(stretched);
-                    }
-                }
-                Ok(proven)
-            }
-            Err(wrong) => Err(self.wrong(wrong, session_id, subject).await?),
-        }
     }
 
     /// Acts on a wrong PIN and says what to answer.

@@ -3,28 +3,30 @@
 use core::time::Duration;
 
 use super::{Service, Sessions, os_rng};
+use crate::handout::{Handout, InClear};
 use crate::id::{SessionId, Subject};
 use crate::issue::{FullLogin, Issued, issue};
 use crate::observer::Event;
 use crate::pin::{NewPin, Pin, WeakPin};
+use crate::plain::PlainToken;
 use crate::record::Inserted;
 use crate::revoke::{excess_sessions, login_time};
 use crate::session::SessionState;
 use crate::store::StoreError;
-use crate::stretched_pin::{StretchTask, StretchedPin};
+use crate::stretched_pin::StretchTask;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::wrap::WrappedToken;
 
 /// A session that has begun.
 #[derive(Debug)]
-#[must_use = "without its wrapped token the session can never be opened"]
+#[must_use = "without its token the session can never be opened"]
 #[non_exhaustive]
-pub struct LoggedIn {
+pub struct LoggedIn<T = WrappedToken> {
     /// Which session. Not secret.
     pub session_id: SessionId,
-    /// What the device keeps, and presents with the PIN.
-    pub wrapped_token: WrappedToken,
+    /// What the device keeps, and presents with the PIN. A token in clear is wrapped by the client first.
+    pub device_token: T,
     /// When the session ends if nothing happens any more.
     pub session_expires_at: UnixTime,
 }
@@ -106,7 +108,7 @@ impl Sessions {
         let task = StretchTask::for_new_pin(&pin, service.policy.kdf(), &mut os_rng());
         let owner = service.keys.owner(login.subject());
         let retry_after = service.kdf.max_wait();
-        let Ok(turn) = service.turn(None, owner, task.params().m_kib()).await else {
+        let Ok(turn) = service.turn(None, owner, Some(task.params().m_kib())).await else {
             return Err(LoginError::Busy { retry_after, login: Some(Box::new(login)) });
         };
         let pin = turn.run(task).await?;
@@ -114,19 +116,30 @@ impl Sessions {
         let logged_in = service.begin(login, &pin).await?;
         logged_in.ok_or(LoginError::Busy { retry_after, login: None })
     }
+
+    /// Begins a session for a client that wraps the token itself, under a PIN that the server never sees. Whether that PIN
+    /// is a good one only the client can know. Else it is [`Sessions::login`].
+    ///
+    /// # Errors
+    /// [`LoginError::Busy`], [`LoginError::Store`].
+    pub async fn login_client(&self, login: FullLogin) -> Result<LoggedIn<PlainToken>, LoginError> {
+        let retry_after = self.0.kdf.max_wait();
+        let logged_in = self.0.begin(login, &InClear::ClientPin).await?;
+        logged_in.ok_or(LoginError::Busy { retry_after, login: None })
+    }
 }
 
 impl Service {
     /// Stores the session and ends the oldest beyond the limit. `None` if that was this one, because others began at
     /// the same moment.
-    async fn begin(&self, login: FullLogin, pin: &StretchedPin) -> Result<Option<LoggedIn>, StoreError> {
+    async fn begin<H: Handout>(&self, login: FullLogin, handout: &H) -> Result<Option<LoggedIn<H::Token>>, StoreError> {
         let name = login.subject().clone();
         let started_at = self.now();
         let subject = self.ensure_subject(&name, started_at).await?;
         let earlier = self.live_of(&name, &subject, started_at).await?;
         let now = login_time(&earlier, started_at);
         let context = self.context_of(login.request(), now);
-        let Issued { state, wrapped_token } = issue(login, &subject, pin, &context, &mut os_rng());
+        let Issued { state, device_token } = issue(login, &subject, handout, &context, &mut os_rng());
         if self.insert_session(&state).await? == Inserted::Exists {
             return Err(StoreError::Corrupt(SessionIdTaken.into()));
         }
@@ -138,7 +151,7 @@ impl Service {
             Err(_) => self.keep_excess(&name),
         };
         let session_expires_at = state.expires_at(&self.policy);
-        Ok(stays.then_some(LoggedIn { session_id, wrapped_token, session_expires_at }))
+        Ok(stays.then_some(LoggedIn { session_id, device_token, session_expires_at }))
     }
 
     async fn live_of(

@@ -18,6 +18,7 @@ use crate::store::StoreError;
 /// | `WrongPin` | `wrong_pin` | 401 | asks again; `Retry-After` if there is a wait |
 /// | `Throttled` | `throttled` | 429 with `Retry-After` | counts down |
 /// | `LockedOut` | `locked_out` | 401 | forgets, asks for a login |
+/// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
 /// | `Denied` | `outside_hours` | 403 | says when it opens |
 /// | | `denied` | 403 | says why, and from when on it may be allowed |
 /// | | `log_in_again` | 401 | asks for a login, says why |
@@ -26,7 +27,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnlockError {
-    /// Not a wrapped token of this service, damaged, or made under a pepper that is below `min_id` or not on this
+    /// Not a wrapped token of this service (nor a session token that a client has unwrapped), damaged, or made under a pepper that is below `min_id` or not on this
     /// server. Log in.
     #[error("not a wrapped token of this service")]
     Invalid,
@@ -56,6 +57,9 @@ pub enum UnlockError {
     /// The guesses are used up. Log in.
     #[error("too many wrong PINs; log in")]
     LockedOut,
+    /// Only a PIN may do that; a key of the device has opened nothing. No guess was charged.
+    #[error("the session must be opened with its PIN for that")]
+    PinRequired,
     /// Outside the hours of use, or not what the criterion allows. No PIN was looked at and no guess was charged.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -83,6 +87,7 @@ impl UnlockError {
             Self::WrongPin { .. } => "wrong_pin",
             Self::Throttled { .. } => "throttled",
             Self::LockedOut => "locked_out",
+            Self::PinRequired => "pin_required",
             Self::Denied(denial) => denial.code(),
             Self::Busy { .. } => "busy",
             Self::Store(error) => error.code(),
@@ -101,6 +106,7 @@ impl UnlockError {
             | Self::SessionEnded
             | Self::Reused
             | Self::LockedOut
+            | Self::PinRequired
             | Self::Denied(_) => None,
         }
     }

@@ -191,6 +191,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fresh_lock_has_an_index_that_no_other_has() {
+        let (mut state, mut rng) = (state(), crate::testing::SplitMix(1));
+        state.locks[0].index = 1;
+        let fresh: std::collections::HashSet<u8> = (0..10_000).map(|_| state.fresh_lock_index(&mut rng)).collect();
+        assert!(fresh.len() == 255 && !fresh.contains(&1));
+    }
+
+    #[test]
     fn every_field_survives() {
         let bytes = state().encode();
         let decoded = SessionState::decode(state().id, &bytes).unwrap();

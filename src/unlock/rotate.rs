@@ -2,12 +2,12 @@
 
 use rand_core::CryptoRng;
 
-use super::{ProvenPin, Refusal, Uncommitted, locate};
+use super::{Proven, Refusal, Uncommitted, locate};
 use crate::context::Context;
+use crate::handout::{Handout, InClear, Place, mint};
 use crate::id::{SessionId, Subject};
-use crate::issue::{Place, mint};
+use crate::plain::PlainToken;
 use crate::session::{Lock, LockKind, SessionState, Wrap};
-use crate::stretched_pin::StretchedPin;
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::wrap::WrappedToken;
@@ -17,20 +17,20 @@ use crate::wrap::WrappedToken;
 /// ```compile_fail
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
-///     session_id: unreachable!(), subject: unreachable!(), wrapped_token: unreachable!(), failed_attempts: unreachable!(),
+///     session_id: unreachable!(), subject: unreachable!(), device_token: unreachable!(), failed_attempts: unreachable!(),
 ///     session_expires_at: unreachable!(), lock_kind: unreachable!(), unlocked_at: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
-#[must_use = "the next wrapped token replaces the one that was presented"]
+#[must_use = "the next token replaces the one that was presented"]
 #[non_exhaustive]
-pub struct Unlocked {
+pub struct Unlocked<T = WrappedToken> {
     /// Which session.
     pub session_id: SessionId,
     /// Whose.
     pub subject: Subject,
-    /// The next wrapped token.
-    pub wrapped_token: WrappedToken,
+    /// The next token.
+    pub device_token: T,
     /// Wrong PINs since the last unlock, through any copy of any wrap.
     pub failed_attempts: u16,
     /// When the session ends if nothing happens any more.
@@ -41,7 +41,18 @@ pub struct Unlocked {
     pub unlocked_at: UnixTime,
 }
 
-impl ProvenPin<'_> {
+/// An opened session that has got another lock.
+#[derive(Debug)]
+#[must_use = "the next token replaces the one that was presented"]
+#[non_exhaustive]
+pub struct WithDeviceKey<T = WrappedToken> {
+    /// The opened session.
+    pub unlocked: Unlocked<T>,
+    /// What the client wraps under the key of its platform.
+    pub device_key_token: PlainToken,
+}
+
+impl<H: Handout> Proven<'_, H> {
     /// Takes the charge back and adds the next wrap. If the presented wrap was a successor, the others die.
     ///
     /// # Errors
@@ -52,40 +63,102 @@ impl ProvenPin<'_> {
         subject: Option<&SubjectState>,
         context: &Context<'_>,
         rng: &mut R,
-    ) -> Result<Uncommitted<Unlocked>, Refusal> {
-        let mut state = state.clone();
-        let at = self.withdraw(&mut state, subject, context)?;
-        let (wrap, wrapped_token) = mint_next(&state, at, &self.pin, context, rng);
-        state.locks[at].add_pending(wrap, context.now);
-        let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
-        state.reported_wrong_pins = state.wrong_pins;
-        let kind = state.locks[at].kind;
-        Ok(opened(state, wrapped_token, failed_attempts, kind, context))
+    ) -> Result<Uncommitted<Unlocked<H::Token>>, Refusal> {
+        let (state, unlocked) = self.next(state, subject, context, rng)?;
+        Ok(Uncommitted::new(state, unlocked))
     }
 
-    /// Takes the charge back and makes a wrap under the new PIN the only one of all PIN locks.
+    /// As [`Self::rotate`], and adds a lock for a key of the device's platform; the one there was ends.
     ///
     /// # Errors
-    /// [`Refusal`] when the session or the wrap ended in the meantime.
+    /// [`Refusal`] when the session or the wrap ended in the meantime; [`Refusal::PinRequired`] when no PIN was proven.
+    pub fn add_device_key<R: CryptoRng + ?Sized>(
+        &self,
+        state: &SessionState,
+        subject: Option<&SubjectState>,
+        context: &Context<'_>,
+        rng: &mut R,
+    ) -> Result<Uncommitted<WithDeviceKey<H::Token>>, Refusal> {
+        let (mut state, unlocked) = self.next_by_pin(state, subject, context, rng)?;
+        let kind = InClear::DeviceKey.lock_kind();
+        let lock_index = state.fresh_lock_index(rng);
+        let place = Place { subject: &state.subject, session_id: state.id, lock_index };
+        let (wrap, device_key_token) = mint(&place, &InClear::DeviceKey, context.keys, rng);
+        state.locks.retain(|lock| lock.kind != kind);
+        state.locks.push(Lock::new(lock_index, kind, wrap, context.now, whole_second_after(context.now)));
+        Ok(Uncommitted::new(state, WithDeviceKey { unlocked, device_key_token }))
+    }
+
+    /// As [`Self::rotate`], and ends the lock for a key of the device's platform, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::add_device_key`].
+    pub fn remove_device_key<R: CryptoRng + ?Sized>(
+        &self,
+        state: &SessionState,
+        subject: Option<&SubjectState>,
+        context: &Context<'_>,
+        rng: &mut R,
+    ) -> Result<Uncommitted<Unlocked<H::Token>>, Refusal> {
+        let (mut state, unlocked) = self.next_by_pin(state, subject, context, rng)?;
+        state.locks.retain(|lock| lock.kind.is_pin());
+        Ok(Uncommitted::new(state, unlocked))
+    }
+
+    /// Takes the charge back and makes a wrap of the new form the only one of the session: of a new PIN, or of a client that is
+    /// about to choose one. A lock for a key of the device ends, too: whoever knew the old PIN may have added it.
+    ///
+    /// # Errors
+    /// As [`Self::add_device_key`].
     pub fn change_pin<R: CryptoRng + ?Sized>(
         &self,
         state: &SessionState,
         subject: Option<&SubjectState>,
-        new_pin: &StretchedPin,
+        new: &H,
         context: &Context<'_>,
         rng: &mut R,
-    ) -> Result<Uncommitted<Unlocked>, Refusal> {
+    ) -> Result<Uncommitted<Unlocked<H::Token>>, Refusal> {
+        let mut state = state.clone();
+        let at = self.by_pin()?.withdraw(&mut state, subject, context)?;
+        let (wrap, device_token) = mint_next(&state, at, new, context, rng);
+        // Beyond every unlock with the old one, also if a server's clock is ahead.
+        let set_at = whole_second_after(context.now.max(state.last_used_at));
+        let replacement = Lock::new(state.locks[at].index, new.lock_kind(), wrap, context.now, set_at);
+        state.locks = vec![replacement];
+        // What was guessed in between is told at the next unlock.
+        let unlocked = self.opened(&mut state, device_token, 0, context);
+        Ok(Uncommitted::new(state, unlocked))
+    }
+
+    fn by_pin(&self) -> Result<&Self, Refusal> {
+        if self.handle.lock_kind.is_pin() { Ok(self) } else { Err(Refusal::PinRequired) }
+    }
+
+    fn next_by_pin<R: CryptoRng + ?Sized>(
+        &self,
+        state: &SessionState,
+        subject: Option<&SubjectState>,
+        context: &Context<'_>,
+        rng: &mut R,
+    ) -> Result<(SessionState, Unlocked<H::Token>), Refusal> {
+        self.by_pin()?.next(state, subject, context, rng)
+    }
+
+    fn next<R: CryptoRng + ?Sized>(
+        &self,
+        state: &SessionState,
+        subject: Option<&SubjectState>,
+        context: &Context<'_>,
+        rng: &mut R,
+    ) -> Result<(SessionState, Unlocked<H::Token>), Refusal> {
         let mut state = state.clone();
         let at = self.withdraw(&mut state, subject, context)?;
-        let (wrap, wrapped_token) = mint_next(&state, at, new_pin, context, rng);
-        let kind = state.locks[at].kind;
-        // Beyond every unlock with the old one, in whole seconds as tokens have them, also if a server's clock is ahead.
-        let set_at = UnixTime::from_secs(context.now.max(state.last_used_at).as_secs() + 1);
-        let replacement = Lock::new(state.locks[at].index, kind, wrap, context.now, set_at);
-        state.locks.retain(|lock| !lock.kind.is_pin());
-        state.locks.push(replacement);
-        // What was guessed in between is told at the next unlock.
-        Ok(opened(state, wrapped_token, 0, kind, context))
+        let (wrap, device_token) = mint_next(&state, at, &self.handout, context, rng);
+        state.locks[at].add_pending(wrap, context.now);
+        let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
+        state.reported_wrong_pins = state.wrong_pins;
+        let unlocked = self.opened(&mut state, device_token, failed_attempts, context);
+        Ok((state, unlocked))
     }
 
     /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage. Returns
@@ -98,44 +171,46 @@ impl ProvenPin<'_> {
     ) -> Result<usize, Refusal> {
         // The session may have reached its cap by this very charge, which was not a wrong PIN.
         state.wrong_pins = state.wrong_pins.saturating_sub(1);
-        let at = locate(self.presented.handle(), state, subject, context)?;
+        let at = locate(self.handle, state, subject, context)?;
         let lock = &mut state.locks[at.lock];
         let wrap = lock.wrap_mut(at.wrap);
         wrap.attempts = wrap.attempts.withdraw(&self.charge);
         lock.promote(at.wrap, context.now);
         Ok(at.lock)
     }
+
+    fn opened<T>(
+        &self,
+        state: &mut SessionState,
+        device_token: T,
+        failed_attempts: u16,
+        context: &Context<'_>,
+    ) -> Unlocked<T> {
+        state.touch(context);
+        Unlocked {
+            session_id: state.id,
+            subject: state.subject.clone(),
+            device_token,
+            failed_attempts,
+            session_expires_at: state.expires_at(context.policy),
+            lock_kind: self.handle.lock_kind,
+            unlocked_at: context.now,
+        }
+    }
 }
 
-fn mint_next<R: CryptoRng + ?Sized>(
+/// Tokens have whole seconds.
+const fn whole_second_after(time: UnixTime) -> UnixTime {
+    UnixTime::from_secs(time.as_secs() + 1)
+}
+
+fn mint_next<H: Handout, R: CryptoRng + ?Sized>(
     state: &SessionState,
     at: usize,
-    pin: &StretchedPin,
+    handout: &H,
     context: &Context<'_>,
     rng: &mut R,
-) -> (Wrap, WrappedToken) {
-    let lock = &state.locks[at];
-    let (subject, session_id) = (&state.subject, state.id);
-    let place = Place { subject, session_id, lock_index: lock.index, lock_kind: lock.kind };
-    mint(&place, pin, context.keys, rng)
-}
-
-fn opened(
-    mut state: SessionState,
-    wrapped_token: WrappedToken,
-    failed_attempts: u16,
-    lock_kind: LockKind,
-    context: &Context<'_>,
-) -> Uncommitted<Unlocked> {
-    state.touch(context);
-    let evidence = Unlocked {
-        session_id: state.id,
-        subject: state.subject.clone(),
-        wrapped_token,
-        failed_attempts,
-        session_expires_at: state.expires_at(context.policy),
-        lock_kind,
-        unlocked_at: context.now,
-    };
-    Uncommitted::new(state, evidence)
+) -> (Wrap, H::Token) {
+    let lock_index = state.locks[at].index;
+    mint(&Place { subject: &state.subject, session_id: state.id, lock_index }, handout, context.keys, rng)
 }

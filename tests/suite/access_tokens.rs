@@ -52,7 +52,7 @@ async fn the_longest_token_is_not_too_long() {
     let login = pinlatch::FullLogin::vouched_by_host(Subject::new(long(255)).unwrap());
     let issued = sessions.login(login, pin(PIN)).await.unwrap();
     let request = pinlatch::RequestContext::new();
-    let opened = sessions.unlock(issued.wrapped_token.as_str(), &pin(PIN), &request).await.unwrap();
+    let opened = sessions.unlock(issued.device_token.as_str(), &pin(PIN), &request).await.unwrap();
     assert!(sessions.verify(opened.access_token.as_str()).is_ok());
     let claims = serde_json::json!({ "x": "y".repeat(HostClaims::MAX_LEN - 8) });
     let grant = opened.grant.bound_to(pinlatch::id::RequestKeyId::from_bytes([0; 20]));

@@ -26,7 +26,7 @@ async fn a_code_begins_a_session_as_a_password_does() {
         let login = phone.log_in(&challenge, &code).await.unwrap();
         assert_eq!(login.subject().as_str(), "alice");
         let issued = phone.world.sessions.login(login, pin(PIN)).await.unwrap();
-        assert_eq!(phone.world.code(issued.wrapped_token.as_str(), PIN).await, "ok");
+        assert_eq!(phone.world.code(issued.device_token.as_str(), PIN).await, "ok");
         assert_eq!(phone.answer(&challenge, &code).await, "otp_ended", "it is good for once");
     })
     .await;

@@ -65,7 +65,7 @@ impl Criterion for Scripted {
 impl World {
     async fn login_from(&self, request: RequestContext) -> String {
         let login = FullLogin::vouched_by_host(subject("alice")).with_request(request);
-        self.sessions.login(login, pin(PIN)).await.unwrap().wrapped_token.into_string()
+        self.sessions.login(login, pin(PIN)).await.unwrap().device_token.into_string()
     }
 
     async fn unlock_from(&self, wrapped: &str, request: &RequestContext) -> Result<UnlockedSession, UnlockError> {
@@ -73,7 +73,7 @@ impl World {
     }
 
     async fn next_from(&self, wrapped: &str, request: &RequestContext) -> String {
-        self.unlock_from(wrapped, request).await.unwrap().wrapped_token.into_string()
+        self.unlock_from(wrapped, request).await.unwrap().device_token.into_string()
     }
 
     async fn code_from(&self, wrapped: &str, request: &RequestContext) -> &'static str {

@@ -51,19 +51,19 @@ async fn an_access_token_outlives_neither_its_lifetime_nor_the_window_nor_the_se
 
     let opened = world.unlock(&wrapped, PIN).await.unwrap();
     assert_eq!(opened.access_token.expires_at(), START.saturating_add(minute * 15));
-    wrapped = opened.wrapped_token.into_string();
+    wrapped = opened.device_token.into_string();
 
     let closes = START.saturating_add(minute * 7);
     world.clock.set_window(Window::Open { until: closes });
     let opened = world.unlock(&wrapped, PIN).await.unwrap();
     assert_eq!(opened.access_token.expires_at(), closes);
     world.clock.set_window(Window::Open { until: UnixTime::MAX });
-    wrapped = opened.wrapped_token.into_string();
+    wrapped = opened.device_token.into_string();
 
     for _ in 0..3 {
         world.clock.advance(DAY * 10 - minute * 3);
         let opened = world.unlock(&wrapped, PIN).await.unwrap();
-        wrapped = opened.wrapped_token.into_string();
+        wrapped = opened.device_token.into_string();
         if world.clock_is_past(DAY * 29) {
             assert_eq!(opened.access_token.expires_at(), START.saturating_add(DAY * 30));
         }

@@ -99,7 +99,7 @@ async fn other_tenants_and_other_peppers_are_strangers() {
     for (at, maker) in worlds.iter().enumerate() {
         // Two peppers that do not know each other on one tenant's rows is what `rotation_of_secrets` is about.
         let maker_subject = format!("alice {at}");
-        let wrapped = maker.login(&maker_subject).await.wrapped_token.into_string();
+        let wrapped = maker.login(&maker_subject).await.device_token.into_string();
         let opened = maker.unlock(&wrapped, PIN).await.unwrap();
         for (other, world) in worlds.iter().enumerate() {
             if at != other {
@@ -124,7 +124,7 @@ async fn rows_moved_in_the_database_end_the_session() {
     for name in ["alice", "alice", "bob"] {
         let session = world.login(name).await;
         let record = store.load(&SessionState::record_key(session.session_id)).await.unwrap().unwrap();
-        sessions.push((session.wrapped_token.into_string(), record));
+        sessions.push((session.device_token.into_string(), record));
     }
     for (victim, (wrapped, original)) in sessions.iter().enumerate() {
         for (other, (_, source)) in sessions.iter().enumerate() {
@@ -144,7 +144,7 @@ async fn rows_moved_in_the_database_end_the_session() {
 async fn a_wrap_of_one_session_does_not_open_another() {
     let world = World::new();
     let (alice, bob) = (world.login("alice").await, world.login("bob").await);
-    let (alice, bob) = (decode(alice.wrapped_token.as_str()), decode(bob.wrapped_token.as_str()));
+    let (alice, bob) = (decode(alice.device_token.as_str()), decode(bob.device_token.as_str()));
     for cut in 1..alice.len() {
         let spliced = [&alice[..cut], &bob[cut..]].concat();
         // What both have in common at either end makes one of them whole again.

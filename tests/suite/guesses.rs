@@ -120,7 +120,7 @@ async fn slow_guessing_is_noticed_when_the_owner_comes_back() {
         world.clock.advance(Duration::from_secs(86_400));
         codes.push(world.code(&copy, WRONG).await);
         match world.unlock(&owner, PIN).await {
-            Ok(opened) => owner = opened.wrapped_token.into_string(),
+            Ok(opened) => owner = opened.device_token.into_string(),
             Err(error) => codes.push(error.code()),
         }
     }
@@ -261,7 +261,7 @@ async fn a_successor_still_opens_when_a_thief_used_up_the_copy() {
 async fn events_tell_the_story_in_order() {
     let world = World::with(fast().attempts(no_waits()).build().unwrap());
     let session = world.login("alice").await;
-    let (session_id, wrapped) = (session.session_id, session.wrapped_token.into_string());
+    let (session_id, wrapped) = (session.session_id, session.device_token.into_string());
     world.code(&wrapped, WRONG).await;
     world.code(&wrapped, PIN).await;
     let subject = subject("alice");

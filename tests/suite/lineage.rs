@@ -45,7 +45,7 @@ async fn two_servers_serving_both_tabs_at_once_lose_neither() {
         for round in 0..20 {
             let one = Arc::new(World::on(store.clone(), policy(), key_ring(1), ""));
             let two = Arc::new(World::on(store.clone(), policy(), key_ring(1), ""));
-            let wrapped = one.login(&format!("alice {round}")).await.wrapped_token.into_string();
+            let wrapped = one.login(&format!("alice {round}")).await.device_token.into_string();
             let open = |world: Arc<World>, wrapped: String| tokio::spawn(async move { world.next(&wrapped).await });
             let (first, second) = (open(one.clone(), wrapped.clone()), open(two.clone(), wrapped.clone()));
             let (first, second) = (first.await.unwrap(), second.await.unwrap());
@@ -73,7 +73,7 @@ async fn an_old_copy_is_told_to_retry_at_first_and_ends_the_session_later() {
     on_each_store(|name, store| async move {
         let world = World::on(store, policy(), key_ring(1), "");
         let session = world.login("alice").await;
-        let copy = session.wrapped_token.into_string();
+        let copy = session.device_token.into_string();
         let successor = world.next(&copy).await;
         let owner = world.next(&successor).await;
 

@@ -5,6 +5,7 @@ mod phone;
 mod world;
 
 mod access_tokens;
+mod client;
 mod codes;
 mod criteria;
 

@@ -76,7 +76,7 @@ async fn a_login_survives_that_the_oldest_could_not_be_ended() {
 async fn a_store_that_is_down_is_an_error_that_says_when_to_come_back() {
     let world = World::new();
     let opened = world.unlock(&world.wrapped().await, PIN).await.unwrap();
-    let (wrapped, access) = (opened.wrapped_token.into_string(), opened.access_token);
+    let (wrapped, access) = (opened.device_token.into_string(), opened.access_token);
     world.store.set_fault(Fault::Down);
 
     let error = world.unlock(&wrapped, PIN).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn busy_charges_nothing_and_says_when_to_come_back() {
     for name in ["a", "b", "c", "d", "e", "f"] {
         loop {
             if let Ok(session) = sessions.login(FullLogin::vouched_by_host(subject(name)), pin(PIN)).await {
-                wrapped.push(session.wrapped_token.into_string());
+                wrapped.push(session.device_token.into_string());
                 break;
             }
         }

@@ -211,7 +211,7 @@ async fn a_changed_pin_ends_what_the_old_one_began() {
     let before = world.unlock(&wrapped, PIN).await.unwrap();
     world.clock.advance(MINUTE);
     let (old, new) = (pin(PIN), pin("902714"));
-    let changed = world.sessions.change_pin(before.wrapped_token.as_str(), &old, new, &RequestContext::new()).await;
+    let changed = world.sessions.change_pin(before.device_token.as_str(), &old, new, &RequestContext::new()).await;
     assert_eq!(world.refused(&world.bind(before.grant)).await, "pin_required");
     world.clock.advance(MINUTE);
     let after = world.unlock(changed.unwrap().as_str(), "902714").await.unwrap();
@@ -228,7 +228,7 @@ async fn a_pin_changed_at_the_same_moment_ends_it_too() {
         one.clock.set(START.saturating_add(unlocked));
         other.clock.set(START.saturating_add(changed));
         let before = one.unlock(&wrapped, PIN).await.unwrap();
-        let kept = before.wrapped_token.as_str();
+        let kept = before.device_token.as_str();
         let changed = other.sessions.change_pin(kept, &pin(PIN), pin("902714"), &RequestContext::new()).await;
         assert!(changed.is_ok());
         one.clock.advance(MINUTE);
@@ -340,7 +340,7 @@ async fn it_remembers_the_place() {
         |latitude, longitude| RequestContext::new().with_position(Position::new(latitude, longitude, 10.0).unwrap());
     let (berlin, sydney) = (at(52.5, 13.4), at(-33.9, 151.2));
     let opened = world.sessions.unlock(&world.wrapped().await, &pin(PIN), &berlin).await.unwrap();
-    let (kept, token) = (opened.wrapped_token.as_str(), world.bind(opened.grant));
+    let (kept, token) = (opened.device_token.as_str(), world.bind(opened.grant));
     // Sixteen thousand kilometers take sixteen hours: from the unlock they would be over, from the renewal they are not.
     world.clock.advance(MINUTE * 19);
     drop(world.sessions.renew(&token, proof(), &berlin).await.unwrap());

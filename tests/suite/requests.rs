@@ -34,7 +34,7 @@ struct Sent {
 
 impl Client {
     async fn of(world: &World, name: &str) -> Self {
-        let wrapped = world.login(name).await.wrapped_token;
+        let wrapped = world.login(name).await.device_token;
         let opened = world.unlock(wrapped.as_str(), PIN).await.unwrap();
         let bound = world.sessions.mint_bound(&opened.grant, &()).unwrap();
         Self { session_id: opened.session_id, bound }

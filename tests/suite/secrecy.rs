@@ -164,14 +164,14 @@ async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
 
     let issued = login().await;
     output.show(format!("{issued:?} {issued:#?}"));
-    let first = issued.wrapped_token.into_string();
+    let first = issued.device_token.into_string();
     let mut tokens = vec![first.clone()];
     for with in [CANARY_WRONG, CANARY_PIN] {
         match sessions.unlock(&first, &pin(with), &RequestContext::new()).await {
             Ok(opened) => {
                 output.show(format!("{opened:?} {opened:#?}"));
                 tokens.push(opened.access_token.as_str().to_owned());
-                tokens.push(opened.wrapped_token.into_string());
+                tokens.push(opened.device_token.into_string());
             }
             Err(error) => show_error(output, &error),
         }
@@ -197,7 +197,7 @@ async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
         &sessions.unlock(&format!("{first}x"), &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err(),
     );
 
-    let locked = login().await.wrapped_token.into_string();
+    let locked = login().await.device_token.into_string();
     for _ in 0..11 {
         show_error(output, &sessions.unlock(&locked, &pin(CANARY_WRONG), &RequestContext::new()).await.unwrap_err());
     }
@@ -216,7 +216,7 @@ async fn an_edited_row(sessions: &Sessions, store: &SqliteStore, output: &Output
     output.show(format!("{record:?} {record:#?}"));
     record.body[40] ^= 1;
     let _ = store.replace_if(record.revision, &record).await.unwrap();
-    let wrapped = issued.wrapped_token.into_string();
+    let wrapped = issued.device_token.into_string();
     let error = sessions.unlock(&wrapped, &pin(CANARY_PIN), &RequestContext::new()).await.unwrap_err();
     assert!(matches!(error, UnlockError::SessionEnded));
     show_error(output, &error);
@@ -239,7 +239,7 @@ async fn a_panic(world: &World) -> String {
         .build()
         .unwrap();
     let login = FullLogin::vouched_by_host(subject("carol"));
-    let wrapped = sessions.login(login, pin(CANARY_PIN)).await.unwrap().wrapped_token.into_string();
+    let wrapped = sessions.login(login, pin(CANARY_PIN)).await.unwrap().device_token.into_string();
     let presented = wrapped.clone();
     let died =
         tokio::spawn(async move { sessions.unlock(&presented, &pin(CANARY_PIN), &RequestContext::new()).await }).await;

@@ -26,7 +26,7 @@ async fn the_list_shows_live_sessions_the_newest_first() {
         let second = world.login("alice").await;
         let _ = world.login("bob").await;
         world.clock.advance(Duration::from_secs(10));
-        world.next(first.wrapped_token.as_str()).await;
+        world.next(first.device_token.as_str()).await;
 
         let list = world.sessions.sessions_of(&subject("alice")).await.unwrap();
         assert_eq!(list.len(), 2, "{name}");
@@ -61,8 +61,8 @@ async fn the_oldest_sessions_end_beyond_the_limit() {
         }
         let expected: Vec<_> = logins[2..].iter().rev().map(|login| login.session_id).collect();
         assert_eq!(world.ids("alice").await, expected, "{name}");
-        assert_eq!(world.code(logins[1].wrapped_token.as_str(), PIN).await, "session_ended", "{name}");
-        assert_eq!(world.code(logins[2].wrapped_token.as_str(), PIN).await, "ok", "{name}");
+        assert_eq!(world.code(logins[1].device_token.as_str(), PIN).await, "session_ended", "{name}");
+        assert_eq!(world.code(logins[2].device_token.as_str(), PIN).await, "ok", "{name}");
     })
     .await;
 }
@@ -163,7 +163,7 @@ async fn logins_at_the_same_time_agree_on_who_stays() {
         let mut wrapped = Vec::new();
         for login in logins {
             match login.await.unwrap() {
-                Ok(login) => wrapped.push(login.wrapped_token.into_string()),
+                Ok(login) => wrapped.push(login.device_token.into_string()),
                 // Ended by the others before its own answer was out.
                 Err(error) => assert_eq!(error.code(), "busy", "{name}"),
             }
@@ -190,8 +190,8 @@ async fn revoking_one_ends_that_one_and_only_for_its_owner() {
     assert!(!revoke("bob", alice.session_id).await, "somebody else's session is none");
     assert!(revoke("alice", alice.session_id).await);
     assert!(!revoke("alice", alice.session_id).await);
-    assert_eq!(world.code(alice.wrapped_token.as_str(), PIN).await, "session_ended");
-    assert_eq!(world.code(bob.wrapped_token.as_str(), PIN).await, "ok");
+    assert_eq!(world.code(alice.device_token.as_str(), PIN).await, "session_ended");
+    assert_eq!(world.code(bob.device_token.as_str(), PIN).await, "ok");
 }
 
 #[tokio::test]
@@ -204,13 +204,13 @@ async fn revoking_all_ends_every_session_and_every_live_token_at_once() {
         assert!(world.sessions.verify_live(opened.access_token.as_str()).await.is_ok(), "{name}");
 
         world.sessions.revoke_all(&subject("alice")).await.unwrap();
-        for wrapped in [opened.wrapped_token.as_str(), &other] {
+        for wrapped in [opened.device_token.as_str(), &other] {
             assert_eq!(world.code(wrapped, PIN).await, "session_ended", "{name}");
         }
         let live = world.sessions.verify_live(opened.access_token.as_str()).await;
         assert_eq!(live.unwrap_err().code(), "invalid_token", "{name}");
         assert_eq!(world.ids("alice").await, [], "{name}");
-        assert_eq!(world.code(bob.wrapped_token.as_str(), PIN).await, "ok", "{name}");
+        assert_eq!(world.code(bob.device_token.as_str(), PIN).await, "ok", "{name}");
         assert_eq!(world.code(&world.wrapped().await, PIN).await, "ok", "{name}: logging in again works");
     })
     .await;
@@ -235,7 +235,7 @@ async fn revoking_wins_against_unlocks_in_flight() {
             let world = Arc::new(World::on(store.clone(), policy(), key_ring(1), ""));
             let name_of_round = format!("{name}-{round}");
             let login = world.login(&name_of_round).await;
-            let wrapped: Arc<str> = login.wrapped_token.as_str().into();
+            let wrapped: Arc<str> = login.device_token.as_str().into();
             let unlocks: Vec<_> = (0..4)
                 .map(|_| {
                     let (world, wrapped) = (world.clone(), wrapped.clone());

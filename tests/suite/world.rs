@@ -277,7 +277,7 @@ impl World {
 
     /// Logs in and returns the wrapped token.
     pub(crate) async fn wrapped(&self) -> String {
-        self.login("alice").await.wrapped_token.into_string()
+        self.login("alice").await.device_token.into_string()
     }
 
     pub(crate) async fn unlock(&self, wrapped: &str, with: &str) -> Result<UnlockedSession, UnlockError> {
@@ -286,7 +286,7 @@ impl World {
 
     /// Opens with the right PIN and returns the next wrapped token.
     pub(crate) async fn next(&self, wrapped: &str) -> String {
-        self.unlock(wrapped, PIN).await.unwrap().wrapped_token.into_string()
+        self.unlock(wrapped, PIN).await.unwrap().device_token.into_string()
     }
 
     /// Opens with a PIN and returns the error's code, or "ok".

@@ -12,13 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use pinlatch::proof::ServerKey;
-use pinlatch::{DeviceLabel, LiveAccessError, LoggedIn, Pin, RequestContext, SessionId, Sessions, VerifiedAccess};
+use pinlatch::{DeviceLabel, LiveAccessError, RequestContext, SessionId, Sessions, VerifiedAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::begin;
 use crate::problem::Problem;
 use crate::signed::{Origins, Received, Signed};
-use crate::users;
+use crate::unlock;
 
 /// What every handler may need.
 #[derive(Clone, FromRef)]
@@ -33,9 +34,11 @@ pub(crate) const MAX_BODY: usize = 16 * 1024;
 
 pub(crate) fn routes(app: App) -> Router {
     Router::new()
-        .route("/login", post(login))
-        .route("/authorize", post(authorize))
-        .route("/pin", post(change_pin))
+        .route("/login", post(begin::login))
+        .route("/authorize", post(unlock::authorize))
+        .route("/pin", post(unlock::change_pin))
+        .route("/device-key/add", post(unlock::add_device_key))
+        .route("/device-key/remove", post(unlock::remove_device_key))
         .route("/renew", post(renew))
         .route("/api/me", get(me))
         .route("/api/transfer", post(transfer))
@@ -75,100 +78,10 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
     tokio::spawn(work).await.map_err(|_| Problem::new("unavailable"))
 }
 
-#[derive(Deserialize)]
-struct Login {
-    username: String,
-    password: String,
-    pin: PinText,
-    device: Option<String>,
-}
-
-/// A PIN in a body: text, between 4 and 64 bytes.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct PinText(pub(crate) Pin);
-
-impl TryFrom<String> for PinText {
-    type Error = pinlatch::pin::PinLengthError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Pin::new(text).map(Self)
-    }
-}
-
 /// From where a request comes. Behind a proxy this is the proxy, and a host takes the address from a header that it
 /// knows its own proxy to set.
 pub(crate) fn context(client: SocketAddr) -> RequestContext {
     RequestContext::new().with_ip(client.ip())
-}
-
-async fn login(
-    State(sessions): State<Sessions>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    Body(body): Body<Login>,
-) -> Result<Response, Problem> {
-    // Whatever is wrong with the rest is said before the password is looked at, so it says nothing about it.
-    sessions.check_new_pin(&body.pin.0)?;
-    let label = label(body.device)?;
-    let login = users::check(&body.username, &body.password).ok_or_else(|| Problem::new("invalid_credentials"))?;
-    let login = login.with_request(context(client)).with_label(label);
-    Ok(issued(&to_the_end(async move { sessions.login(login, body.pin.0).await }).await??))
-}
-
-/// What the session list will call the device.
-pub(crate) fn label(device: Option<String>) -> Result<Option<DeviceLabel>, Problem> {
-    device.map(DeviceLabel::new).transpose().map_err(|_| Problem::new("bad_request"))
-}
-
-pub(crate) fn issued(logged_in: &LoggedIn) -> Response {
-    let session_id = logged_in.session_id.to_string();
-    let body = json!({"session_id": session_id, "wrapped_token": logged_in.wrapped_token.as_str()});
-    answer(StatusCode::CREATED, body)
-}
-
-#[derive(Deserialize)]
-struct Authorize {
-    wrapped_token: String,
-    pin: PinText,
-}
-
-async fn authorize(
-    State(sessions): State<Sessions>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    Body(body): Body<Authorize>,
-) -> Result<Response, Problem> {
-    let issuer = sessions.clone();
-    let unlock = async move { sessions.unlock(&body.wrapped_token, &body.pin.0, &context(client)).await };
-    let opened = to_the_end(unlock).await??;
-    // One token for all routes, and the key to sign with where they ask for it.
-    let bound = issuer.mint_bound(&opened.grant, &()).map_err(|_| Problem::new("unavailable"))?;
-    let body = json!({
-        "access_token": bound.access_token.as_str(),
-        "token_type": "Bearer",
-        "expires_in": bound.access_token.expires_in().as_secs(),
-        "request_key": *bound.request_key.to_text(),
-        "wrapped_token": opened.wrapped_token.as_str(),
-        "failed_attempts": opened.failed_attempts,
-    });
-    Ok(answer(StatusCode::OK, body))
-}
-
-#[derive(Deserialize)]
-struct ChangePin {
-    wrapped_token: String,
-    pin: PinText,
-    new_pin: PinText,
-}
-
-async fn change_pin(
-    State(sessions): State<Sessions>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    Body(body): Body<ChangePin>,
-) -> Result<Response, Problem> {
-    let change =
-        async move { sessions.change_pin(&body.wrapped_token, &body.pin.0, body.new_pin.0, &context(client)).await };
-    let wrapped_token = to_the_end(change).await??;
-    Ok(answer(StatusCode::OK, json!({"wrapped_token": wrapped_token.as_str()})))
 }
 
 /// Evidence of a valid `Authorization: Bearer` whose session is live, for routes that ask for no signature. An API that

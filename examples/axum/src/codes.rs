@@ -12,11 +12,12 @@ use axum::routing::{get, post};
 use pinlatch::id::{OtpPurpose, Recipient};
 use pinlatch::otp::{OtpCode, Sms};
 use pinlatch::sender::{SendFuture, SmsSender};
-use pinlatch::{Delivery, FullLogin, LoggedIn, LoginError, OneTimeCodes, PendingCode, Pin, Sessions};
+use pinlatch::{Delivery, OneTimeCodes, PendingCode, Sessions};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{Body, MAX_BODY, PinText, answer, context, issued, label, to_the_end};
+use crate::api::{Body, MAX_BODY, answer, context, to_the_end};
+use crate::begin::{NewLock, begin};
 use crate::problem::Problem;
 use crate::users;
 
@@ -94,8 +95,8 @@ async fn deliver(delivery: Delivery) {
 struct Login {
     challenge: String,
     code: Code,
-    pin: PinText,
-    device: Option<String>,
+    #[serde(flatten)]
+    lock: NewLock,
 }
 
 /// A code in a body: text, as it was typed.
@@ -118,25 +119,12 @@ async fn login(
     Body(body): Body<Login>,
 ) -> Result<Response, Problem> {
     // A code is good for once: whatever is wrong with the rest must not cost it.
-    sessions.check_new_pin(&body.pin.0)?;
-    let label = label(body.device)?;
+    let lock = body.lock.accept(&sessions)?;
     let login = async move {
         let login = codes.log_in(&body.challenge, &body.code.0, &context(client)).await?;
-        begin(&sessions, login.with_label(label), body.pin.0).await
+        begin(&sessions, login, lock).await
     };
-    Ok(issued(&to_the_end(login).await??))
-}
-
-/// The code is used up, so a busy moment must not cost its user another message.
-async fn begin(sessions: &Sessions, mut login: FullLogin, pin: Pin) -> Result<LoggedIn, Problem> {
-    const TRIES: usize = 5;
-    for _ in 1..TRIES {
-        match sessions.login(login, pin.clone()).await {
-            Err(LoginError::Busy { login: Some(again), .. }) => login = *again,
-            ended => return Ok(ended?),
-        }
-    }
-    Ok(sessions.login(login, pin).await?)
+    to_the_end(login).await?
 }
 
 /// The demo's gateway: what it is to send stands in the log, and here for the tests and the page's reader, if they asked.

@@ -1,4 +1,4 @@
-//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `COOL_DOWN`, `DEMO_OUTBOX`.
+//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `COOL_DOWN`, `DEMO_OUTBOX`, `GUESSES`, `PACKAGE`.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinlatch::attempts::AttemptSchedule;
 use pinlatch::clock::WeeklyHours;
 use pinlatch::otp::{OtpPolicy, SmsTemplate};
 use pinlatch::proof::ServerKey;
@@ -30,6 +31,10 @@ pub(crate) struct Config {
     origins: Option<Origins>,
     cool_down: Duration,
     outbox: bool,
+    /// How many guesses a PIN has, without waits; the policy's schedule unless set.
+    guesses: Option<AttemptSchedule>,
+    /// The npm package that the page uses.
+    pub(crate) package: PathBuf,
 }
 
 /// What the environment makes.
@@ -99,6 +104,16 @@ impl Config {
             origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
                 if text.is_empty() { Some(None) } else { Origins::parse(text).map(Some) }
             })?,
+            guesses: variable("GUESSES", "", "3 to 10", |text| {
+                if text.is_empty() {
+                    return Some(None);
+                }
+                let waits = text.parse::<usize>().ok()?.checked_sub(1)?;
+                AttemptSchedule::new(vec![Duration::ZERO; waits]).ok().map(Some)
+            })?,
+            package: variable("PACKAGE", concat!(env!("CARGO_MANIFEST_DIR"), "/../../wasm/npm"), "a folder", |text| {
+                Some(text.into())
+            })?,
             cool_down: variable("COOL_DOWN", "60", "15 to 3600 seconds", |text| {
                 text.parse().ok().map(Duration::from_secs)
             })?,
@@ -152,7 +167,8 @@ impl Config {
             "https://pinlatch.example/api",
             "pinlatch-demo",
         )?;
-        let policy = Policy::builder().access_token_lifetime(self.ttl).renewal_limit(self.renewal_limit).build()?;
+        let policy = Policy::builder().access_token_lifetime(self.ttl).renewal_limit(self.renewal_limit);
+        let policy = policy.attempts(self.guesses.clone().unwrap_or_default()).build()?;
         let builder = Sessions::builder(key_ring, store, access_tokens).policy(policy);
         let builder = match &self.hours {
             Some(hours) => builder.clock(Arc::new(hours.clone())),

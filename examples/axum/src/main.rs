@@ -3,12 +3,14 @@
 //! `cargo run -p pinlatch-example-axum`, then open the address it prints.
 
 mod api;
+mod begin;
 mod codes;
 mod config;
 mod limits;
 mod page;
 mod problem;
 mod signed;
+mod unlock;
 mod users;
 
 use std::net::SocketAddr;
@@ -48,8 +50,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Parts { app, codes, outbox, limits } = config.parts(listener.local_addr()?).await?;
     announce(listener.local_addr()?);
     tokio::spawn(tidy_up(app.sessions.clone(), limits));
-    let router =
-        Router::new().merge(api::routes(app.clone())).merge(codes::routes(codes, outbox)).merge(page::routes());
+    let router = Router::new().merge(api::routes(app.clone())).merge(codes::routes(codes, outbox));
+    let router = router.merge(page::routes()).merge(page::package(&config.package));
     let router = router.layer(from_fn_with_state(app, sign_answers));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop()).await?;

@@ -230,7 +230,7 @@ mod tests {
         let (pin, body) = (Pin::new("739216").unwrap(), "1");
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
         let issued = sessions.login(login, pin.clone()).await.unwrap();
-        let opened = sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
+        let opened = sessions.unlock(issued.device_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
         let bound = sessions.mint_bound(&opened.grant, &()).unwrap();
         let (session_id, authorization): (SessionId, _) =
             (opened.session_id, format!("Bearer {}", bound.access_token.as_str()));

@@ -49,7 +49,7 @@ fn unlocked() -> (Grant, SessionId) {
         let pin = Pin::new("739216").unwrap();
         let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
         let issued = sessions.login(login, pin.clone()).await.unwrap();
-        let opened = sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
+        let opened = sessions.unlock(issued.device_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
         (opened.grant, opened.session_id)
     })
 }

@@ -54,7 +54,7 @@ fn grant(access_tokens: AccessTokens) -> Result<Grant, Box<dyn std::error::Error
         let pin = Pin::new("739216")?;
         let login = FullLogin::vouched_by_host(Subject::new("alice")?);
         let issued = sessions.login(login, pin.clone()).await?;
-        Ok(sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await?.grant)
+        Ok(sessions.unlock(issued.device_token.as_str(), &pin, &RequestContext::new()).await?.grant)
     })
 }
 

@@ -37,10 +37,10 @@ impl Client {
         match words {
             ["login", name] => {
                 let issued = login(sessions, name).await;
-                format!("{} {}", issued.session_id, issued.wrapped_token.as_str())
+                format!("{} {}", issued.session_id, issued.device_token.as_str())
             }
             ["unlock", wrapped, with] => match sessions.unlock(wrapped, &pin(with), &RequestContext::new()).await {
-                Ok(opened) => format!("ok {} {}", opened.wrapped_token.as_str(), opened.access_token.as_str()),
+                Ok(opened) => format!("ok {} {}", opened.device_token.as_str(), opened.access_token.as_str()),
                 Err(error) => error.code().to_owned(),
             },
             ["verify_live", access_token] => match sessions.verify_live(access_token).await {

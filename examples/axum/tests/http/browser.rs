@@ -125,6 +125,11 @@ impl Browser {
         entries.as_array().into_iter().flatten().map(|entry| entry["message"].to_string()).collect()
     }
 
+    /// A fingerprint reader whose user is always there, with the PRF extension.
+    pub(crate) async fn add_fingerprint_reader(&self) {
+        self.client.issue_cmd(AddAuthenticator).await.unwrap();
+    }
+
     pub(crate) async fn cookies(&self) -> usize {
         self.client.get_all_cookies().await.unwrap().len()
     }
@@ -150,6 +155,11 @@ impl Browser {
     /// Waits until an element shows this text.
     pub(crate) async fn wait_for_text(&self, id: &str, text: &str) {
         self.wait_until(text, async || self.text(id).await.contains(text)).await;
+    }
+
+    pub(crate) async fn wait_until_shown(&self, id: &str) {
+        let script = format!("return !document.getElementById('{id}').hidden");
+        self.wait_until(id, async || self.evaluate(&script).await == true).await;
     }
 
     /// Waits so many seconds at most until an element shows this and no more.
@@ -186,5 +196,28 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
+
+/// WebDriver's command for a virtual authenticator (WebAuthn Level 3, section 11).
+#[derive(Debug)]
+struct AddAuthenticator;
+
+impl WebDriverCompatibleCommand for AddAuthenticator {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/webauthn/authenticator", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        let reader = json!({
+            "protocol": "ctap2_1",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserConsenting": true,
+            "isUserVerified": true,
+            "extensions": ["prf"],
+        });
+        (http::Method::POST, Some(reader.to_string()))
     }
 }

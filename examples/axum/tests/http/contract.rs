@@ -178,7 +178,8 @@ async fn the_page_keeps_to_itself_and_sets_no_cookie() {
         let answer = api.with_token(Method::GET, path, "x").await;
         assert!(answer.status == 200 && answer.content_type.starts_with(content_type), "{path}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe-inline"), "{policy}");
+        assert!(policy.matches("unsafe").count() == 1 && policy.contains("'wasm-unsafe-eval'"), "{policy}");
         assert_eq!(answer.headers.get("set-cookie"), None);
     }
 }

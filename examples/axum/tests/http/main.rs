@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod browser;
+mod client_mode;
 mod clients;
 mod codes;
 mod contract;
@@ -11,6 +12,7 @@ mod instances;
 mod keys;
 mod page;
 mod page_codes;
+mod page_device;
 mod race;
 mod server;
 mod signed;

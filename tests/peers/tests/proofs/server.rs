@@ -39,7 +39,7 @@ impl Server {
             let (sessions, pin) = (sessions.unwrap(), Pin::new("739216").unwrap());
             let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
             let issued = sessions.login(login, pin.clone()).await.unwrap();
-            sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await.unwrap()
+            sessions.unlock(issued.device_token.as_str(), &pin, &RequestContext::new()).await.unwrap()
         });
         let (keys, session_id, mut rng) =
             (key_ring().keys(&Tenant::default()), opened.session_id, UnwrapErr(getrandom::SysRng));

@@ -37,6 +37,6 @@ pub(crate) async fn unlock(sessions: &Sessions, name: &str) -> (String, Grant) {
     let pin = Pin::new("739216").unwrap();
     let login = FullLogin::vouched_by_host(Subject::new(name).unwrap());
     let issued = sessions.login(login, pin.clone()).await.unwrap();
-    let opened = sessions.unlock(issued.wrapped_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
+    let opened = sessions.unlock(issued.device_token.as_str(), &pin, &RequestContext::new()).await.unwrap();
     (opened.access_token.as_str().to_owned(), opened.grant)
 }

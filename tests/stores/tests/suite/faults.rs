@@ -71,7 +71,7 @@ async fn cut_answers(server: Server) {
     let proxy = Proxy::to(server.port());
     let inner = store(&server, proxy.port()).await;
     let kdf = pool();
-    let wrapped = login(&sessions(inner.clone(), &kdf), "alice").await.wrapped_token.into_string();
+    let wrapped = login(&sessions(inner.clone(), &kdf), "alice").await.device_token.into_string();
     let losing = Arc::new(LosesAnswers { inner: inner.clone(), proxy });
     let evaluations = kdf.evaluations();
     let cut = sessions(losing.clone(), &kdf);
@@ -111,12 +111,12 @@ async fn killed_under_load(mut server: Server) {
                     let name = format!("user-{user}");
                     let login = service.login(FullLogin::vouched_by_host(subject(&name)), pin(PIN)).await;
                     let mut wrapped = match login {
-                        Ok(issued) => issued.wrapped_token.into_string(),
+                        Ok(issued) => issued.device_token.into_string(),
                         Err(error) => return (None, error.code()),
                     };
                     loop {
                         match service.unlock(&wrapped, &pin(PIN), &RequestContext::new()).await {
-                            Ok(opened) => wrapped = opened.wrapped_token.into_string(),
+                            Ok(opened) => wrapped = opened.device_token.into_string(),
                             Err(error) => return (Some(wrapped), error.code()),
                         }
                     }
