@@ -205,10 +205,12 @@ async function showPin(message) {
   else showPad('pin', undefined, message);
 }
 
-// What is wrong with the server, if anything. One that the device has not met yet is believed.
+// What is wrong with the server, if anything. One that the device has not met yet is believed; one that it has met cannot
+// get around the question by keeping the package from it.
 async function meetServer() {
   const [pinned, pinlatch] = [storedServer(), await device()];
-  if (!pinned || !pinlatch) return null;
+  if (!pinned) return null;
+  if (!pinlatch) return new Problem('unknown_server');
   try {
     await pinlatch.askServer(pinned, '/.well-known/jwks.json');
     return null;
@@ -217,9 +219,11 @@ async function meetServer() {
   }
 }
 
-async function rememberServer() {
+// Ids and keys, to be remembered where there is the package that asks for them.
+async function serverKeys() {
+  if (!hasDevice) return null;
   const { keys } = await request('GET', '/.well-known/http-message-signatures-directory');
-  keepServer(keys.map(({ kid, x }) => [kid, x]));
+  return keys.map(({ kid, x }) => [kid, x]);
 }
 
 function showChoosePin(step) {
@@ -248,7 +252,7 @@ function showEnded({ code, details }) {
   setTitle(ending.title);
   $('ended-title').textContent = ending.title;
   $('ended-text').textContent = ending.text(details);
-  $('ended-login').hidden = Boolean(ending.retry);
+  $('ended-login').hidden = Boolean(ending.retry && !ending.login);
   $('ended-retry').hidden = !ending.retry;
   $('ended-title').focus();
   announce($('ended-text').textContent);
@@ -384,8 +388,10 @@ async function submitChosenPinAgain(pin) {
 
 async function beginSession(pin) {
   try {
+    // Asked for first: a failure must not follow a login that has used its code up.
+    const keys = await serverKeys();
     await createSession(credentials, pin, draft.here);
-    await rememberServer();
+    keepServer(keys);
   } catch (problem) {
     showLoginProblem(problem, pin);
     return;

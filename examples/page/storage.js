@@ -41,7 +41,7 @@ export const forgetKey = () => store.removeItem(DEVICE_KEY);
 
 // The key of the server that the device has met: ids and keys.
 export const storedServer = () => JSON.parse(store.getItem(SERVER_KEY));
-export const keepServer = (keys) => keep(SERVER_KEY, JSON.stringify(keys));
+export const keepServer = (keys) => (keys ? keep(SERVER_KEY, JSON.stringify(keys)) : store.removeItem(SERVER_KEY));
 
 // A storage that is full must not cost the session: the page goes on in memory until it is closed.
 export function keep(key, value) {

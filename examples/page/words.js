@@ -53,6 +53,7 @@ export const ENDINGS = {
     title: 'This is not the server you know',
     text: () => 'Somebody else answers in its place, or its key has changed. Do not enter your PIN. If the people who run this service tell you that all is well, log in again.',
     retry: true,
+    login: true,
   },
   unreachable: {
     title: 'We can’t reach the server',

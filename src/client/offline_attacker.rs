@@ -186,7 +186,7 @@ fn all_three_find_the_pin_every_time() {
     assert!(distances[0] > 0.9, "{distances:?}");
 }
 
-/// The test can fail: with one bit of redundancy in ten thousand tokens it would.
+/// The test can fail: one bit of a token that could be checked is enough.
 #[test]
 fn a_check_value_would_be_seen() {
     let mut rng = SplitMix(13);

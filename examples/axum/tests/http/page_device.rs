@@ -251,9 +251,35 @@ async fn another_server_is_asked_who_it_is_and_gets_no_pin() {
         browser.click("ended-retry").await;
         browser.wait_for_text("ended-title", "not the server you know").await;
         browser.wait_for_view("ended").await;
+        // If all is well with it, a login makes it the server that the device knows.
+        browser.click("ended-login").await;
+        log_in(&browser, pin_stays_here).await;
+        browser.click("lock").await;
+        enter(&browser, "pin", PIN).await;
+        browser.wait_for_view("unlocked").await;
         browser.close().await;
         drop(server);
     }
+}
+
+/// A server that keeps the package from the page is not believed either.
+#[tokio::test]
+async fn a_server_that_cannot_be_asked_gets_no_pin() {
+    let (data, profile) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::on_file(data.path());
+    let url = server.url.clone();
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&url).await;
+    log_in(&browser, false).await;
+    server.kill();
+    let store = format!("sqlite://{}", data.path().join("demo.db").display());
+    let addr = url.strip_prefix("http://").unwrap();
+    let server = Server::start_with(&store, &[("ADDR", addr), ("PACKAGE", "/nowhere")]);
+    browser.goto(&url).await;
+    browser.wait_for_text("ended-title", "not the server you know").await;
+    assert!(!browser.find("pin-view").await.is_displayed().await.unwrap());
+    browser.close().await;
+    drop(server);
 }
 
 #[tokio::test]
