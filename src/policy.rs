@@ -83,9 +83,10 @@ impl Default for Policy {
     }
 }
 
+/// A getter and a builder's setter for each setting of a policy.
 macro_rules! settings {
-    ($($(#[$meta:meta])* $name:ident: $type:ty),* $(,)?) => {
-        impl Policy {
+    ($policy:ident, $builder:ident; $($(#[$meta:meta])* $name:ident: $type:ty),* $(,)?) => {
+        impl $policy {
             $($(#[$meta])*
             #[must_use]
             pub const fn $name(&self) -> $type {
@@ -93,7 +94,7 @@ macro_rules! settings {
             })*
         }
 
-        impl PolicyBuilder {
+        impl $builder {
             $($(#[$meta])*
             #[must_use]
             pub const fn $name(mut self, $name: $type) -> Self {
@@ -104,11 +105,14 @@ macro_rules! settings {
     };
 }
 
+pub(crate) use settings;
+
 /// Builds a [`Policy`] from its defaults.
 #[derive(Clone, Debug)]
 pub struct PolicyBuilder(Policy);
 
 settings! {
+    Policy, PolicyBuilder;
     /// From login to the end of the session, whatever happens in between.
     absolute_lifetime: Duration,
     /// From one unlock or renewal to the end of the session if no other follows.

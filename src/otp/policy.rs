@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::policy::PolicyError;
+use crate::policy::{PolicyError, settings};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -63,32 +63,12 @@ impl Default for OtpPolicy {
     }
 }
 
-macro_rules! settings {
-    ($($(#[$meta:meta])* $name:ident: $type:ty),* $(,)?) => {
-        impl OtpPolicy {
-            $($(#[$meta])*
-            #[must_use]
-            pub const fn $name(&self) -> $type {
-                self.$name
-            })*
-        }
-
-        impl OtpPolicyBuilder {
-            $($(#[$meta])*
-            #[must_use]
-            pub const fn $name(mut self, $name: $type) -> Self {
-                self.0.$name = $name;
-                self
-            })*
-        }
-    };
-}
-
 /// Builds an [`OtpPolicy`] from the defaults of its number of digits.
 #[derive(Clone, Debug)]
 pub struct OtpPolicyBuilder(OtpPolicy);
 
 settings! {
+    OtpPolicy, OtpPolicyBuilder;
     /// How long a code may be used.
     lifetime: Duration,
     /// Wrong codes of one challenge.

@@ -5,13 +5,18 @@ use reqwest::Method;
 use crate::browser::Browser;
 use crate::server::*;
 
-async fn log_in(browser: &Browser, pin: &str) {
+/// Says who it is, and is asked for a new PIN.
+pub(crate) async fn say_who(browser: &Browser) {
     browser.wait_for_view("login").await;
     browser.fill("username", "alice").await;
     browser.fill("password", PASSWORD).await;
     browser.click("login-submit").await;
     browser.wait_for_view("choose-pin").await;
     browser.wait_for_step("first").await;
+}
+
+async fn log_in(browser: &Browser, pin: &str) {
+    say_who(browser).await;
     browser.enter_pin(pin).await;
     browser.wait_for_step("repeat").await;
     browser.enter_pin(pin).await;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::browser::Browser;
-use crate::page::{assert_quiet, storage};
+use crate::page::{assert_quiet, say_who, storage};
 use crate::server::*;
 
 const NEW_PIN: &str = "902714";
@@ -19,12 +19,7 @@ fn by_name(server: &Server) -> String {
 }
 
 async fn log_in(browser: &Browser, pin_stays_here: bool) {
-    browser.wait_for_view("login").await;
-    browser.fill("username", "alice").await;
-    browser.fill("password", PASSWORD).await;
-    browser.click("login-submit").await;
-    browser.wait_for_view("choose-pin").await;
-    browser.wait_for_step("first").await;
+    say_who(browser).await;
     if pin_stays_here {
         browser.click("pin-here").await;
     }
