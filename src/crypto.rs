@@ -1,4 +1,4 @@
-//! MAC, signature, key derivation and the AEAD. Beside `stretch` this is the only file that names a primitive.
+//! MAC, signature, key derivation and the AEAD. Beside `stretch` this is the only module that names a primitive.
 
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -6,6 +6,9 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
+
+#[cfg(feature = "sealed")]
+pub(crate) mod hybrid;
 
 /// HMAC-SHA256 over length-prefixed parts, so that no two lists of parts are the same message.
 #[derive(Clone)]

@@ -79,6 +79,11 @@
 //! Requests that move something can be signed by the device and are then accepted once; answers can be signed by the
 //! server, so that a device knows whom it is about to give a PIN. [`proof`] has both.
 //!
+//! # Past TLS
+//!
+//! What a proxy logs, or a browser leaves in its memory, holds no tokens and no PINs if clients seal what they send. `sealed`
+//! (feature `sealed`) does so with HPKE.
+//!
 //! # A code instead of a password
 //!
 //! [`Sessions::one_time_codes`] sends codes through the host's SMS gateway ([`sender`]). A right one is the same evidence as a
@@ -92,6 +97,7 @@
 //! - `sqlite`: `stores::SqliteStore`, for one machine.
 //! - `postgres`: `stores::PostgresStore`, and `redis`: `stores::RedisStore`, for many. They need a tokio runtime.
 //! - `hours`: `clock::WeeklyHours`, opening hours by the week in any time zone.
+//! - `sealed`: bodies that only the server reads, and answers that only the client reads which asked.
 //! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one; [`store`] says how.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!
@@ -137,6 +143,8 @@ pub mod policy;
 pub mod proof;
 pub mod renew;
 pub mod revoke;
+#[cfg(feature = "sealed")]
+pub mod sealed;
 pub mod session;
 pub mod stretched_pin;
 pub mod subject;
@@ -167,6 +175,7 @@ mod testing;
     feature = "memory",
     feature = "postgres",
     feature = "redis",
+    feature = "sealed",
     feature = "service"
 ))]
 #[doc = include_str!("../README.md")]

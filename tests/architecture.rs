@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "body",
     "handle",
     "permission",
+    "sealed",
     "plain",
     "wrap",
     "handout",
@@ -61,7 +62,8 @@ const SEEN_BY_THE_EDGE: &[&str] = &["deadline", "record", "store", "time"];
 
 /// Only these name a cipher, a hash or a KDF.
 const CRYPTO: &[&str] = &["crypto", "stretch"];
-const PRIMITIVES: &[&str] = &["argon2::", "chacha20poly1305::", "ed25519_dalek::", "hkdf::", "hmac::", "sha2::"];
+const PRIMITIVES: &[&str] =
+    &["argon2::", "chacha20poly1305::", "ed25519_dalek::", "hkdf::", "hmac::", "hpke::", "sha2::"];
 
 const MOST_LINES: usize = 250;
 

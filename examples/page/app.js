@@ -1,7 +1,7 @@
 // Demo page of pinlatch: sign in once with full credentials, come back with a PIN.
 
 import { CodeForm } from './code.js';
-import { device } from './device.js';
+import { askServer, device, meetServer } from './device.js';
 import { countDown, formatClock, formatRelative, plural } from './format.js';
 import { PinPad } from './pad.js';
 import { $, announce, setBodyData, setNotice, setTitle } from './screen.js';
@@ -199,7 +199,7 @@ async function showPin(message) {
   dropAccess();
   asking += 1;
   const asked = asking;
-  const problem = await meetServer();
+  const problem = await checkServer();
   if (asked !== asking) return;
   if (problem) showEnded(problem);
   else showPad('pin', undefined, message);
@@ -207,23 +207,13 @@ async function showPin(message) {
 
 // What is wrong with the server, if anything. One that the device has not met yet is believed; one that it has met cannot
 // get around the question by keeping the package from it.
-async function meetServer() {
-  const [pinned, pinlatch] = [storedServer(), await device()];
-  if (!pinned) return null;
-  if (!pinlatch) return new Problem('unknown_server');
-  try {
-    await pinlatch.askServer(pinned, '/.well-known/jwks.json');
-    return null;
-  } catch (error) {
-    return new Problem(error.message === 'unknown_server' ? 'unknown_server' : 'unreachable');
-  }
-}
-
-// Ids and keys, to be remembered where there is the package that asks for them.
-async function serverKeys() {
-  if (!hasDevice) return null;
-  const { keys } = await request('GET', '/.well-known/http-message-signatures-directory');
-  return keys.map(({ kid, x }) => [kid, x]);
+async function checkServer() {
+  if (!storedServer()) return null;
+  if (!(await device())) return new Problem('unknown_server');
+  return askServer().then(
+    () => null,
+    (problem) => problem,
+  );
 }
 
 function showChoosePin(step) {
@@ -389,9 +379,9 @@ async function submitChosenPinAgain(pin) {
 async function beginSession(pin) {
   try {
     // Asked for first: a failure must not follow a login that has used its code up.
-    const keys = await serverKeys();
-    await createSession(credentials, pin, draft.here);
-    keepServer(keys);
+    const server = hasDevice ? await meetServer() : null;
+    await createSession(credentials, pin, { here: draft.here, sealTo: server?.sealing });
+    keepServer(server?.signing);
   } catch (problem) {
     showLoginProblem(problem, pin);
     return;

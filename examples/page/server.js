@@ -16,10 +16,13 @@ export class Problem extends Error {
   }
 }
 
-export async function request(method, path, options = {}) {
+export const request = (method, path, options = {}) => unlessBusy(() => requestOnce(method, path, options));
+
+// A call, again while the server is busy.
+export async function unlessBusy(call) {
   for (let tries = 0; ; tries += 1) {
     try {
-      return await requestOnce(method, path, options);
+      return await call();
     } catch (problem) {
       if (problem.code !== 'busy' || tries === BUSY_RETRIES) throw problem;
       await sleep(busyDelay(problem, tries));

@@ -1,8 +1,8 @@
 // Beginning a session, and spending what the device keeps of it.
 
-import { device } from './device.js';
+import { askServer, device } from './device.js';
 import { sleep } from './format.js';
-import { Problem, request } from './server.js';
+import { Problem, request, unlessBusy } from './server.js';
 import {
   USERNAME_KEY,
   forgetKey,
@@ -31,45 +31,66 @@ const TOKEN_SPENT = new Set([
 export const byPassword = (username, password) => ({ path: '/login', proof: { username, password }, username });
 export const byCode = (challenge, code) => ({ path: '/otp/login', proof: { challenge, code }, username: '' });
 
-// `here`: the PIN never leaves the device. Then what is kept begins with `plc1_`.
-export function createSession({ path, proof, username }, pin, here) {
+// `here`: the PIN never leaves the device. Then what is kept begins with `plc1_`. The server is believed to be the one that
+// the device has just met.
+export function createSession({ path, proof, username }, pin, { here, sealTo }) {
   const body = { ...proof, device: deviceLabel() };
   return withTokenLock(async () => {
     forgetKey();
-    if (here) {
-      const { beginWithPin } = await device();
-      const { locked } = await askHere(() => beginWithPin({ url: path, body: { ...body, wrap: 'client' } }, pin));
-      keepToken(locked);
-    } else {
-      const answer = await request('POST', path, { body: { ...body, pin } });
-      keepToken(answer.wrapped_token);
-    }
+    keepToken(await (here ? beginHere(path, body, pin, sealTo) : begin(path, body, pin, sealTo)));
     keep(USERNAME_KEY, username);
   });
+}
+
+async function beginHere(url, body, pin, sealTo) {
+  const { beginWithPin } = await device();
+  const { locked } = await answered(() => beginWithPin({ url, body: { ...body, wrap: 'client' }, sealTo }, pin));
+  return locked;
+}
+
+async function begin(url, body, pin, sealTo) {
+  const { answer } = await post(url, { ...body, pin }, { sealTo });
+  return answer.wrapped_token;
 }
 
 const isLockedHere = (token) => token.startsWith('plc1_');
 
 // What the server answers to a PIN, and what is to be kept then.
 async function withPin(token, pin, url, deviceKey) {
-  const { lockWithKey, openWithPin } = (await device()) ?? {};
-  if (isLockedHere(token)) {
-    const opened = await askHere(() => openWithPin(token, pin, { url, body: {}, deviceKey }));
-    return { answer: opened.answer.body, kept: opened.locked, keptByKey: opened.lockedByKey };
+  const sealTo = await sealingKey();
+  if (!isLockedHere(token)) {
+    const { answer, keptByKey } = await post(url, { wrapped_token: token, pin }, { sealTo, deviceKey });
+    return { answer, kept: answer.wrapped_token, keptByKey };
   }
-  const { device_key_token: keyToken, ...answer } = await request('POST', url, { body: { wrapped_token: token, pin } });
-  return { answer, kept: answer.wrapped_token, keptByKey: keyToken && lockWithKey(keyToken, deviceKey) };
+  const { openWithPin } = await device();
+  const opened = await answered(() => openWithPin(token, pin, { url, sealTo, deviceKey }));
+  return { answer: opened.answer.body, kept: opened.locked, keptByKey: opened.lockedByKey };
 }
 
-// A call that the worker makes; its problems are the server's.
-async function askHere(call) {
-  const outcome = await call().catch(({ message }) => {
-    throw new Problem(message);
+// The key of the server that the device knows; nothing where there is no package to seal with.
+async function sealingKey() {
+  return (await device()) && (await askServer()).sealing;
+}
+
+// A call with a PIN in it that only the server is to see.
+async function post(url, body, { sealTo, deviceKey }) {
+  if (!sealTo) return { answer: await request('POST', url, { body }) };
+  const { sealedPost } = await device();
+  const { answer, lockedByKey } = await answered(() => sealedPost({ url, body, sealTo, deviceKey }));
+  return { answer: answer.body, keptByKey: lockedByKey };
+}
+
+// What the worker brings; its problems are the server's.
+function answered(call) {
+  return unlessBusy(async () => {
+    const outcome = await call().catch(({ message }) => {
+      throw new Problem(message);
+    });
+    if (outcome.answer.ok) return outcome;
+    const { body, status, retryAfter } = outcome.answer;
+    const seconds = Math.max(0, Number(retryAfter) || 0);
+    throw new Problem(body.code ?? `http_${status}`, { details: body, retryAfter: seconds });
   });
-  if (outcome.answer.ok) return outcome;
-  const { body, status, retryAfter } = outcome.answer;
-  const seconds = Math.max(0, Number(retryAfter) || 0);
-  throw new Problem(body.code ?? `http_${status}`, { details: body, retryAfter: seconds });
 }
 
 export const startCode = (phone) => request('POST', '/otp/start', { body: { phone } });
@@ -81,17 +102,18 @@ export function authorize(pin) {
 
 export async function replacePin(pin, newPin) {
   await spendToken(async (token) => {
-    if (isLockedHere(token)) return replacePinHere(token, pin, newPin);
-    const answer = await request('POST', '/pin', { body: { wrapped_token: token, pin, new_pin: newPin } });
+    const sealTo = await sealingKey();
+    if (isLockedHere(token)) return replacePinHere(token, pin, newPin, sealTo);
+    const { answer } = await post('/pin', { wrapped_token: token, pin, new_pin: newPin }, { sealTo });
     return { answer, kept: answer.wrapped_token };
   });
   forgetKey(); // Every other way in ends with the old PIN.
 }
 
-async function replacePinHere(token, pin, newPin) {
+async function replacePinHere(token, pin, newPin, sealTo) {
   const { changePin } = await device();
   await checkPinHere(newPin);
-  const { answer, locked } = await askHere(() => changePin(token, pin, newPin, { url: '/pin', body: {} }));
+  const { answer, locked } = await answered(() => changePin(token, pin, newPin, { url: '/pin', sealTo }));
   return { answer: answer.body, kept: locked };
 }
 
@@ -125,9 +147,10 @@ export function authorizeByKey() {
   return withTokenLock(async () => {
     const { fingerprint, openWithKey } = await device();
     const { id, locked } = storedKey();
+    const sealTo = await sealingKey();
     const key = await fingerprint.release(id);
     try {
-      const opened = await askHere(() => openWithKey(locked, key, { url: '/authorize', body: {} }));
+      const opened = await answered(() => openWithKey(locked, key, { url: '/authorize', sealTo }));
       keepKey({ id, locked: opened.locked });
       return opened.answer.body;
     } catch (problem) {

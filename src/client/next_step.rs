@@ -20,6 +20,8 @@ pub enum NextStep {
     LogIn,
     /// Ask for another code.
     AskForCode,
+    /// Ask the server for its keys; then seal the request anew and send it.
+    AskServer,
     /// Sign the request anew and send it; with a code of `replayed` only if it may happen twice.
     SignAgain,
     /// Not from here, or not now: say so. What is kept stays good.
@@ -50,6 +52,7 @@ impl NextStep {
             | b"invalid_wrapped_token"
             | b"invalid_credentials" => Self::LogIn,
             b"invalid_proof" | b"replayed" => Self::SignAgain,
+            b"unknown_sealing_key" => Self::AskServer,
             b"outside_hours" | b"denied" => Self::Refused,
             _ => Self::Mistake,
         }

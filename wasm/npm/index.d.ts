@@ -8,18 +8,20 @@ export function weakPin(pin: string): string | undefined;
 
 /**
  * What to do about a problem's code: `enter_pin`, `choose_pin`, `enter_code`, `wait`, `read_storage`, `log_in`,
- * `ask_for_code`, `sign_again`, `refused`, or `mistake`.
+ * `ask_for_code`, `ask_server`, `sign_again`, `refused`, or `mistake`.
  */
 export function nextStep(code: string): string;
 
-/** Locks a session token under 32 bytes of the platform: `pld1_…`. */
-export function lockWithKey(sessionToken: string, key: Uint8Array): string;
+/** A public key: its id, and 43 characters of base64url. */
+export type PublicKey = [id: string, key: string];
 
-/** What is sent beside the token, which is added to the body as `session_token`. */
+/** What is sent beside the token, which is added to the body as `session_token`, sealed for the server. */
 export interface Request {
   url: string;
   headers?: Record<string, string>;
   body?: Record<string, unknown>;
+  /** The server's sealing key: `serverKeys(…).sealing`. */
+  sealTo: PublicKey;
   /** Locks the `device_key_token` of the answer, too. */
   deviceKey?: Uint8Array;
 }
@@ -52,6 +54,9 @@ export function changePin(locked: string, pin: string, newPin: string, request: 
 /** An unlock with `pld1_…` and a key of the platform. */
 export function openWithKey(locked: string, key: Uint8Array, request: Request): Promise<Outcome>;
 
+/** A call that has everything in its body, such as a wrapped token and a PIN that the server is to see, and nobody else. */
+export function sealedPost(request: Request): Promise<Outcome>;
+
 /** A `fetch` that signs, with what an unlock has answered. */
 export function signer(opened: {
   sessionId: string;
@@ -64,10 +69,13 @@ export function signer(opened: {
  * Fails with `unknown_server`: then show nothing of its answer, and ask for no PIN.
  */
 export function askServer(
-  pinned: [id: string, key: string][],
+  pinned: PublicKey[],
   url: string,
   options?: RequestInit,
 ): Promise<{ status: number; body: string }>;
+
+/** The keys in the text of a server's directory (`/.well-known/http-message-signatures-directory`). */
+export function serverKeys(directory: string): { signing: PublicKey[]; sealing: PublicKey };
 
 /** A small place for what a device keeps. A host may have a better one. */
 export class TokenStorage {

@@ -2,10 +2,10 @@
 
 import init from './dist/pinlatch.js';
 
-export { lockWithKey, nextStep, weakPin } from './dist/pinlatch.js';
+export { nextStep, weakPin } from './dist/pinlatch.js';
 export * as fingerprint from './fingerprint.js';
-export { beginWithPin, changePin, openWithKey, openWithPin } from './locks.js';
-export { askServer, signer } from './requests.js';
+export { beginWithPin, changePin, openWithKey, openWithPin, sealedPost } from './locks.js';
+export { askServer, serverKeys, signer } from './requests.js';
 export { TokenStorage } from './storage.js';
 
 // Loads the WebAssembly. What runs in a worker loads its own.

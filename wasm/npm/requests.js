@@ -27,6 +27,14 @@ export function signer({ sessionId, requestKey, accessToken }) {
   };
 }
 
+// The keys in a server's directory: `signing`, to be pinned, and `sealing`, for the calls that follow. Ids and keys.
+export function serverKeys(directory) {
+  const { keys } = JSON.parse(directory);
+  const withCurve = (curve) => keys.filter(({ crv }) => crv === curve).map(({ kid, x }) => [kid, x]);
+  const [sealing] = withCurve('X25519');
+  return { signing: withCurve('Ed25519'), sealing };
+}
+
 // Asks a server who it is, with a request that may be anything; resolves to its answer, or fails with `unknown_server`.
 // `pinned` are ids and keys: [['id', '43 characters of base64url'], …].
 export async function askServer(pinned, url, { headers = {}, ...more } = {}) {

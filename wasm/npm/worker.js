@@ -1,64 +1,52 @@
-// Where the KDF runs, and where tokens are in clear: they never get into the page.
+// Where the KDF runs. Tokens are in clear only inside the WebAssembly, which ends with this worker: what is sent is sealed
+// for the server, and what it answers is sealed for this call.
 
-import init, { PinUnlock, lockWithKey, lockWithPin, unlockWithKey } from './dist/pinlatch.js';
+import init, { Exchange } from './dist/pinlatch.js';
+
+const SEALED_REQUEST = 'application/pinlatch-sealed-request';
+const SEALED_ANSWER = 'application/pinlatch-sealed-response';
+const TIMEOUT_MS = 30_000;
 
 const ready = init();
 
-// Sends a token, and takes the next one out of the answer.
-async function exchange(sessionToken, { url, headers, body }) {
+const begin = {
+  bare: () => Exchange.bare(),
+  login: (pin) => Exchange.begin(pin),
+  pin: (locked, pin, newPin) => Exchange.withPin(locked, pin, newPin),
+  key: (locked, key) => Exchange.withKey(locked, key),
+};
+
+async function run(exchange, { url, headers, body = {}, sealTo: [id, key], deviceKey }) {
+  if (deviceKey) exchange.addKey(deviceKey);
   const response = await fetch(url, {
     method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify({ ...body, session_token: sessionToken }),
+    headers: { ...headers, 'content-type': SEALED_REQUEST },
+    body: exchange.seal(Number(id), key, new URL(url).pathname, JSON.stringify(body)),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
     cache: 'no-store',
     credentials: 'omit',
     redirect: 'error',
   });
-  const retryAfter = response.headers.get('retry-after');
-  const answer = await response.json().catch(() => ({}));
-  const { session_token: next, ...rest } = answer;
-  return { next, answer: { status: response.status, ok: response.ok, retryAfter, body: rest } };
+  const { status, ok } = response;
+  const answer = { status, ok, retryAfter: response.headers.get('retry-after') };
+  if (response.headers.get('content-type') !== SEALED_ANSWER) return { answer: await unsealed(response, answer) };
+  const opened = exchange.open(new Uint8Array(await response.arrayBuffer()));
+  const { body: text, locked, lockedByKey } = opened;
+  return { answer: { ...answer, body: JSON.parse(text) }, locked, lockedByKey };
 }
 
-const calls = {
-  // Begins: the token comes with the answer to a login.
-  async begin({ url, headers, body }, pin) {
-    const { next, answer } = await exchange(undefined, { url, headers, body });
-    return { answer, locked: next && lockWithPin(next, pin) };
-  },
-
-  // Opens with a PIN; the next token is locked under the same, or under a new one.
-  async open(locked, pin, request, newPin) {
-    const unlock = new PinUnlock(locked, pin);
-    const { next, answer } = await exchange(unlock.sessionToken, request);
-    if (!next) {
-      unlock.free();
-      return { answer };
-    }
-    if (newPin === undefined) return addKey(answer, unlock.lock(next), request.deviceKey);
-    unlock.free();
-    return { answer, locked: lockWithPin(next, newPin) };
-  },
-
-  // Opens with a key of the platform.
-  async openWithKey(locked, key, request) {
-    const { next, answer } = await exchange(unlockWithKey(locked, key), request);
-    return { answer, locked: next && lockWithKey(next, key) };
-  },
-};
-
-// A token for a key of the platform, if one was asked for.
-function addKey(answer, locked, key) {
-  const { device_key_token: token, ...body } = answer.body;
-  if (!token || !key) return { answer, locked };
-  return { answer: { ...answer, body }, locked, lockedByKey: lockWithKey(token, key) };
+// Anybody in between can have said this. The one thing that is believed only makes the client ask for the keys again.
+async function unsealed(response, answer) {
+  const { code } = await response.json().catch(() => ({}));
+  return { ...answer, ok: false, body: code === 'unknown_sealing_key' ? { code } : {} };
 }
 
-self.addEventListener('message', async ({ data: { name, args } }) => {
+self.addEventListener('message', async ({ data: { how, args, request } }) => {
   try {
     await ready;
-    self.postMessage({ result: await calls[name](...args) });
+    self.postMessage({ result: await run(begin[how](...args), request) });
   } catch (error) {
-    self.postMessage({ error: error instanceof TypeError ? 'network' : error.message });
+    const network = error instanceof TypeError || error instanceof DOMException;
+    self.postMessage({ error: network ? 'network' : error.message });
   }
 });

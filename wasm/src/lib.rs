@@ -19,7 +19,7 @@ fn rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
 }
 
 /// What to do about a problem's `code`: `enter_pin`, `choose_pin`, `enter_code`, `wait`, `read_storage`, `log_in`,
-/// `ask_for_code`, `sign_again`, `refused`, or `mistake`.
+/// `ask_for_code`, `ask_server`, `sign_again`, `refused`, or `mistake`.
 #[wasm_bindgen(js_name = nextStep)]
 #[must_use]
 pub fn next_step(code: &str) -> String {
@@ -32,6 +32,7 @@ pub fn next_step(code: &str) -> String {
         NextStep::LogIn => "log_in",
         NextStep::AskForCode => "ask_for_code",
         NextStep::SignAgain => "sign_again",
+        NextStep::AskServer => "ask_server",
         NextStep::Refused => "refused",
         _ => "mistake",
     };

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use pinlatch::proof::ServerKey;
+use pinlatch::sealed::SealingKey;
 use pinlatch::{DeviceLabel, LiveAccessError, RequestContext, SessionId, Sessions, VerifiedAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions,
     pub(crate) origins: Origins,
     pub(crate) server_key: Arc<ServerKey>,
+    pub(crate) sealing_keys: Arc<[SealingKey]>,
 }
 
 /// The most bytes of a request's body.
@@ -188,11 +190,14 @@ async fn renew(
     Ok(answer(StatusCode::OK, body))
 }
 
-/// The key that signs answers. A client has it built in; here it is for those who build one.
+/// The key that signs answers, which a client has built in, and those for sealed requests, in an answer that it can have
+/// signed.
 async fn server_keys(State(app): State<App>) -> impl IntoResponse {
     const DIRECTORY: &str = "application/http-message-signatures-directory+json";
     let headers = [(CONTENT_TYPE, DIRECTORY), (CACHE_CONTROL, "public, max-age=300")];
-    (headers, format!("{{\"keys\":[{}]}}", app.server_key.public_key().to_jwk()))
+    let sealing = app.sealing_keys.iter().map(|key| key.public_key().to_jwk());
+    let keys: Vec<_> = std::iter::once(app.server_key.public_key().to_jwk()).chain(sealing).collect();
+    (headers, format!("{{\"keys\":[{}]}}", keys.join(",")))
 }
 
 /// The public keys, for services that verify access tokens by themselves.

@@ -10,6 +10,7 @@ use pinlatch::attempts::AttemptSchedule;
 use pinlatch::clock::WeeklyHours;
 use pinlatch::otp::{OtpPolicy, SmsTemplate};
 use pinlatch::proof::ServerKey;
+use pinlatch::sealed::SealingKey;
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
@@ -134,6 +135,7 @@ impl Config {
             None => Secrets::random()?,
         };
         let server_key = Arc::new(ServerKey::ed25519("demo-server-1", secrets.part(4))?);
+        let sealing_keys = Arc::new([SealingKey::x25519(1, secrets.part(5))?]);
         let origins = self.origins.clone().unwrap_or_else(|| Origins::of(listening_on));
         let sessions = self.sessions(&secrets).await?;
         let (outbox, limits) = (Outbox::default(), Limits::new());
@@ -143,7 +145,7 @@ impl Config {
         let codes = sessions.one_time_codes(outbox.clone(), template).policy(policy).limits(limits.clone()).build();
         Ok(Parts {
             codes: Codes { codes, sessions: sessions.clone() },
-            app: App { sessions, origins, server_key },
+            app: App { sessions, origins, server_key, sealing_keys },
             outbox: self.outbox.then_some(outbox),
             limits,
         })
@@ -207,14 +209,14 @@ impl StoreUrl {
     }
 }
 
-/// The pepper, the index key and the three signing keys of the demo, 32 bytes each.
+/// The pepper, the index key, three signing keys and the sealing key of the demo, 32 bytes each.
 ///
 /// They lie in a file, so that sessions survive a restart and several instances know each other's. In production they
 /// do not lie beside the database: whoever copies the one must not get the other.
 struct Secrets([u8; Self::LEN]);
 
 impl Secrets {
-    const LEN: usize = 5 * 32;
+    const LEN: usize = 6 * 32;
 
     fn random() -> Result<Self, std::io::Error> {
         let mut bytes = [0; Self::LEN];

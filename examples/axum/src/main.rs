@@ -9,6 +9,7 @@ mod config;
 mod limits;
 mod page;
 mod problem;
+mod sealed;
 mod signed;
 mod unlock;
 mod users;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 
 use crate::config::{Config, Parts};
 use crate::limits::Limits;
+use crate::sealed::unseal;
 use crate::signed::sign_answers;
 
 #[tokio::main]
@@ -52,6 +54,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(tidy_up(app.sessions.clone(), limits));
     let router = Router::new().merge(api::routes(app.clone())).merge(codes::routes(codes, outbox));
     let router = router.merge(page::routes()).merge(page::package(&config.package));
+    let router = router.layer(from_fn_with_state(app.sealing_keys.clone(), unseal));
     let router = router.layer(from_fn_with_state(app, sign_answers));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop()).await?;

@@ -72,6 +72,9 @@ impl Problem {
             "superseded" => (StatusCode::CONFLICT, "A newer wrapped token was handed out; use that one."),
             "throttled" => (StatusCode::TOO_MANY_REQUESTS, "Too many wrong PINs; wait."),
             "token_reused" => (StatusCode::UNAUTHORIZED, "An old wrapped token was used again; log in."),
+            "unknown_sealing_key" => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "Sealed for a key that this server does not have; ask for its keys.")
+            }
             "weak_pin" => (StatusCode::UNPROCESSABLE_ENTITY, "The PIN is too easy to guess; choose another."),
             "wrong_pin" => (StatusCode::UNAUTHORIZED, "Wrong PIN."),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "The service is not available; try again."),

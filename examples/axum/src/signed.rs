@@ -222,6 +222,7 @@ mod tests {
             sessions: Sessions::builder(keys, MemoryStore::default(), tokens).build().unwrap(),
             origins: Origins::parse("https://api.example").unwrap(),
             server_key: Arc::new(ServerKey::ed25519("s", &secret(4)).unwrap()),
+            sealing_keys: Arc::new([]),
         }
     }
 

@@ -46,7 +46,7 @@ impl Drop for Driver {
 /// A browser with a profile of its own. Closed and opened again on the same profile, it is the same user's.
 pub(crate) struct Browser {
     client: Client,
-    _driver: Driver,
+    driver: Driver,
 }
 
 impl Browser {
@@ -73,7 +73,7 @@ impl Browser {
         let Value::Object(capabilities) = capabilities else { unreachable!("written as an object") };
         let client =
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url).await.unwrap();
-        Self { client, _driver: driver }
+        Self { client, driver }
     }
 
     pub(crate) async fn close(self) {
@@ -123,6 +123,12 @@ impl Browser {
     pub(crate) async fn console(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(BrowserLog).await.unwrap();
         entries.as_array().into_iter().flatten().map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// How often the memory of the browser, with all its processes and its driver, has these.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn count_in_memory<const N: usize>(&self, needles: [&[u8]; N]) -> [usize; N] {
+        crate::memory::count(self.driver.child.id(), needles)
     }
 
     /// A fingerprint reader whose user is always there, with the PRF extension.

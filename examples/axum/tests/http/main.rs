@@ -10,9 +10,14 @@ mod crash;
 mod hours;
 mod instances;
 mod keys;
+#[cfg(target_os = "linux")]
+mod memory;
 mod page;
 mod page_codes;
 mod page_device;
+mod page_secrets;
 mod race;
+mod sealed;
 mod server;
 mod signed;
+mod wire;

@@ -142,8 +142,12 @@ impl Api {
     }
 
     pub(crate) async fn raw(&self, body: &str, content_type: &str) -> Answer {
-        let request = self.client.post(format!("{}/login", self.url)).header("content-type", content_type);
-        Answer::of(request.body(body.to_owned()).send().await.unwrap()).await
+        Answer::of(self.bytes("/login", body.as_bytes().to_vec(), content_type).await).await
+    }
+
+    pub(crate) async fn bytes(&self, path: &str, body: Vec<u8>, content_type: &str) -> Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header("content-type", content_type);
+        request.body(body).send().await.unwrap()
     }
 
     /// Logs alice in and returns the wrapped token.
