@@ -39,7 +39,7 @@ async fn tour() -> Result<(), Error> {
     let (right, wrong) = (Pin::new("739216")?, Pin::new("739217")?);
 
     let weak = sessions.check_new_pin(&Pin::new("123456")?);
-    say("choose", format!("123456 is refused: {}", weak.err().and_then(|error| source(&error)).unwrap_or_default()));
+    say("choose", format!("123456 is refused: {}", weak.err().map(|weak| weak.to_string()).unwrap_or_default()));
     let issued = sessions.login(FullLogin::vouched_by_host(alice.clone()), right.clone()).await?;
     let first = issued.device_token;
     say(
@@ -88,8 +88,4 @@ async fn tour() -> Result<(), Error> {
 
 fn head(text: &str) -> &str {
     text.get(..16).unwrap_or(text)
-}
-
-fn source(error: &dyn std::error::Error) -> Option<String> {
-    error.source().map(ToString::to_string)
 }

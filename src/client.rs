@@ -14,7 +14,8 @@
 //! use pinlatch::pin::{NewPin, Pin};
 //! use pinlatch::stretch::KdfMemory;
 //! use pinlatch::Policy;
-//! # let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+//! // The crates `rand_core` 0.10 and `getrandom` 0.4, with its feature `sys_rng`.
+//! let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
 //! # let session_token = format!("pls1_{}", TOKEN);
 //! # const TOKEN: &str = "AQAAAAEAAgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 //!
@@ -35,16 +36,25 @@
 //! # }
 //! ```
 //!
+//! For another PIN, the one that was returned is dropped, and [`ClientPin::choose`] makes the next. A [`DeviceKey`] locks the
+//! token that [`Sessions::add_device_key`](crate::Sessions::add_device_key) gives, and opens the session beside the PIN. With the
+//! feature `sealed`, `Exchange` does all of it around one call, and keeps tokens out of everything else. A client needs no
+//! other feature: `default-features = false`.
+//!
 //! Signing requests is [`RequestKey`]; asking a server who it is, before a PIN is entered, is [`ServerCheck`].
 //! [`NextStep`] says what to do about an error.
 
 mod device_key;
+#[cfg(feature = "sealed")]
+mod exchange;
 mod next_step;
 #[cfg(test)]
 mod offline_attacker;
 mod pin_locked;
 
 pub use self::device_key::{DeviceKey, DeviceLocked};
+#[cfg(feature = "sealed")]
+pub use self::exchange::{AwaitedAnswer, Exchange, ExchangeError, ExchangeOutcome};
 pub use self::next_step::NextStep;
 pub use self::pin_locked::{ClientKdf, ClientPin, PinLocked};
 #[doc(no_inline)]

@@ -6,7 +6,7 @@ mod hours_text;
 mod weekly_hours;
 
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(feature = "hours")]
 pub use self::hours_text::HoursError;
@@ -27,6 +27,16 @@ pub trait ClockPolicy: Send + Sync {
     ///
     /// *Called* before a PIN is looked at. An access token minted at `at` does not outlive the window.
     fn window(&self, at: UnixTime) -> Window;
+}
+
+impl<C: ClockPolicy + ?Sized> ClockPolicy for Arc<C> {
+    fn now(&self) -> UnixTime {
+        (**self).now()
+    }
+
+    fn window(&self, at: UnixTime) -> Window {
+        (**self).window(at)
+    }
 }
 
 /// The operating system's clock, always open.

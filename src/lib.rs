@@ -54,8 +54,8 @@
 //! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
 //! | forgot the PIN | – | a full login, which begins a new session |
 //!
-//! Errors say what to do next. Their texts are for logs; for clients there is a stable `code()` and, where it helps, a
-//! `retry_after()`. [`UnlockError`] lists the codes with their HTTP statuses.
+//! Errors say what to do next. Their texts are for logs; for clients each of them makes a [`Problem`], with a stable code, an
+//! HTTP status, and where it helps a time to wait.
 //!
 //! The words: a session's *token* is the secret that opens it. The server *wraps* it under the PIN; the *wrapped token*
 //! is what a device keeps. Or the [`client`] locks it itself, under a PIN or under a key of its platform. A session has a
@@ -155,6 +155,7 @@ pub mod clock;
 pub mod criterion;
 pub mod limits;
 pub mod observer;
+pub mod problem;
 pub mod sender;
 pub mod store;
 
@@ -199,6 +200,8 @@ pub use observer::{Event, Observer};
 pub use pin::{Pin, WeakPin};
 #[doc(inline)]
 pub use policy::Policy;
+#[doc(inline)]
+pub use problem::Problem;
 #[cfg(feature = "service")]
 pub use service::*;
 #[doc(inline)]

@@ -1,5 +1,7 @@
 //! What a host may want to record or be told of. No event carries a secret, a wrap id or a PIN.
 
+use std::sync::Arc;
+
 use crate::id::{OtpChallengeId, SessionId, Subject};
 use crate::permission::Denial;
 use crate::record::RecordKey;
@@ -34,6 +36,13 @@ pub enum Event {
     },
     /// A session was opened with its PIN, and can be opened with a key of its device from now on.
     DeviceKeyAdded {
+        /// Which session.
+        session_id: SessionId,
+        /// Whose.
+        subject: Subject,
+    },
+    /// A session was opened with its PIN, and a key of its device opens it no more, if one did.
+    DeviceKeyRemoved {
         /// Which session.
         session_id: SessionId,
         /// Whose.
@@ -159,6 +168,12 @@ pub trait Observer: Send + Sync {
     /// *Called* on the thread of the request, after the fact was stored. Must not block; whatever takes time belongs
     /// into a queue.
     fn observe(&self, event: &Event);
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, event: &Event) {
+        (**self).observe(event);
+    }
 }
 
 /// Tells nobody.

@@ -5,57 +5,79 @@
 //! answer for a key that lives as long as the call. What remains anywhere else opens nothing, and sending it again brings an
 //! answer that nobody can read.
 //!
-//! This is HPKE (RFC 9180) in the form of RFC 9458 §4.3 and §4.4, for media types of our own (its §4.6), with the path of
-//! the request as associated data:
+//! This is HPKE (RFC 9180) in the form of RFC 9458 §4.3 and §4.4, for media types of our own (its §4.6), with method and
+//! address of the request as associated data:
 //!
 //! ```text
-//! request = key id · 0020 0001 0003 · encapsulated key, 32 bytes · ciphertext · tag, 16 bytes
-//! answer  = fresh bytes, 32 · ciphertext · tag, 16 bytes
+//! request = key id · 0020 0001 0003 · encapsulated key, 32 bytes · sealed (seconds since 1970, 8 bytes · length, 4 · body · zeros) · tag, 16
+//! answer  = fresh bytes, 32 · sealed (status, 2 bytes · length, 4 · body · zeros) · tag, 16
 //! ```
 //!
+//! The zeros fill up to a multiple of 256 bytes, so that the length of a PIN does not show. The answer travels with the status
+//! 200; its own is inside.
+//!
 //! ```
-//! use pinlatch::sealed::{self, SealingKey};
+//! use pinlatch::proof::{Origin, RequestParts};
+//! use pinlatch::sealed::{SealingKey, SealingKeys};
+//! use pinlatch::{ClockPolicy, SystemClock};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
 //! # let mut secret = [0; 32];
 //! # getrandom::fill(&mut secret)?;
 //!
 //! // The server has 32 random bytes, and its clients know the public half.
-//! let keys = [SealingKey::x25519(1, &secret)?];
-//! let public_key = keys[0].public_key();
+//! let keys = SealingKeys::new([SealingKey::x25519(1, &secret)?])?;
+//! let public_key = keys.public_keys().next().unwrap();
+//! let origin: Origin = "https://api.example".parse()?;
+//! let request = RequestParts::new("POST", &origin, "/authorize", &[]);
 //!
 //! // The client.
-//! let (request, answer) = public_key.seal("/authorize", br#"{"session_token":"pls1_..."}"#, &mut rng)?;
+//! let now = SystemClock.now();
+//! let (body, opener) = public_key.seal(&request, br#"{"session_token":"pls1_..."}"#, now, &mut rng)?;
 //!
 //! // The server, for a request whose content type is `sealed::REQUEST_TYPE`.
-//! let opened = sealed::open(&keys, "/authorize", &request)?;
+//! let opened = keys.open(&request, &body, SystemClock.now())?;
 //! assert!(opened.body.starts_with(b"{\"session_token"));
-//! let reply = opened.answer.seal(br#"{"access_token":"..."}"#, &mut rng);
+//! let reply = opened.answer.seal(200, br#"{"access_token":"..."}"#, &mut rng);
 //!
 //! // The client again.
-//! let body = answer.open(&reply)?;
-//! assert!(body.starts_with(b"{\"access_token"));
+//! let answer = opener.open(&reply)?;
+//! assert!(answer.status == 200 && answer.body.starts_with(b"{\"access_token"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A sealed request proves nothing about who sent it; what is inside does. Opening one costs the server one operation on
-//! the curve, about as much as one verified EdDSA signature, whatever is inside.
+//! A sealed request proves nothing about who sent it; what is inside does. It is read within two minutes of having been sealed,
+//! by the server's clock: a client that cannot trust its own takes the time from an answer that the server has signed
+//! ([`AuthenticResponse::signed_at`](crate::proof::AuthenticResponse)). Opening one costs two operations on the curve, about
+//! as much as two verified EdDSA signatures, whatever is inside.
+//!
+//! It has no forward secrecy: whoever has recorded traffic, and gets the secret half of the key later, reads it. Let keys live
+//! for days, and destroy them: [`SealingKeys`] has several, and clients take the first of those that the server has signed.
+
+use core::time::Duration;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::crypto::hybrid::{AgreementKey, AgreementPublicKey, AnswerKey, Encrypted, SUITE};
 use crate::crypto::{NotAuthentic, signing_secret};
-use crate::encoding::{decode_public_array, push_public_base64url};
+use crate::encoding::{Malformed, Reader, decode_public_array, push_public_base64url};
+use crate::proof::RequestParts;
+use crate::time::UnixTime;
 
 /// The content type of a sealed request.
 pub const REQUEST_TYPE: &str = "application/pinlatch-sealed-request";
-/// The content type of a sealed answer, whatever its status is.
+/// The content type of a sealed answer. Its status is 200; the one that the server means is inside.
 pub const RESPONSE_TYPE: &str = "application/pinlatch-sealed-response";
+
+/// How long a sealed request is good for, by the server's clock, before and after it was sealed: 2 minutes.
+pub const WINDOW: Duration = Duration::from_secs(120);
 
 const HEADER_LEN: usize = 1 + SUITE.len();
 const FRESH_LEN: usize = 32;
+/// Lengths are multiples of this.
+const STEP: usize = 256;
 
 /// A key that cannot serve. Correct the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +89,21 @@ pub enum SealingKeyError {
     /// Not the 32 bytes of an X25519 public key, or of one that agrees with everybody on the same secret.
     #[error("not an X25519 public key of 32 bytes, or 43 characters of base64url")]
     PublicKey,
+    /// Two keys have the same id, or there is none.
+    #[error("each key has an id of its own, and there is at least one")]
+    Ids,
+}
+
+/// Why a body was not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// For this key anybody could open.
+    #[error("not a key that only its owner could open for")]
+    PublicKey,
+    /// Method or address have characters that do not belong there, or the body has 4 GiB.
+    #[error("the request cannot be sealed")]
+    Request,
 }
 
 /// Why a sealed request cannot be read. Nothing of it was looked at.
@@ -76,17 +113,21 @@ pub enum UnsealError {
     /// Sealed for a key that is not, or no longer, one of the server's: the client asks for its keys and tries again.
     #[error("sealed for a key that is not one of the server's")]
     UnknownKey,
-    /// Damaged, or sealed for another path.
-    #[error("not a sealed body for this path")]
+    /// Sealed more than [`WINDOW`] ago, or ahead: the client asks for the time and tries again.
+    #[error("sealed at another time")]
+    Stale,
+    /// Damaged, or sealed for another method or address.
+    #[error("not a sealed body for this request")]
     Malformed,
 }
 
 impl UnsealError {
-    /// A stable word for clients: `unknown_sealing_key` (422) or `bad_request` (400).
+    /// A stable word for clients: `unknown_sealing_key` or `stale_seal` (422), or `bad_request` (400).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownKey => "unknown_sealing_key",
+            Self::Stale => "stale_seal",
             Self::Malformed => "bad_request",
         }
     }
@@ -97,8 +138,7 @@ impl UnsealError {
 #[error("not the sealed answer to this request")]
 pub struct NotTheAnswer;
 
-/// The secret half of an X25519 key pair for which clients seal, and nothing else. A second one with another id takes over
-/// gradually: clients are told of the new one while both open.
+/// The secret half of an X25519 key pair for which clients seal, and nothing else.
 #[derive(Clone)]
 pub struct SealingKey {
     id: u8,
@@ -151,6 +191,29 @@ impl SealingPublicKey {
         Ok(Self::from_bytes(id, bytes))
     }
 
+    /// The first one in a server's directory, a JSON Web Key Set, which may have keys of other kinds, too. Believe it if the
+    /// server has signed it.
+    ///
+    /// # Errors
+    /// [`SealingKeyError::PublicKey`] if there is none, or its id is no number below 256.
+    pub fn from_directory(directory: &[u8]) -> Result<Self, SealingKeyError> {
+        #[derive(serde::Deserialize)]
+        struct Directory<'a> {
+            #[serde(borrow)]
+            keys: Vec<Jwk<'a>>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Jwk<'a> {
+            crv: Option<&'a str>,
+            kid: Option<&'a str>,
+            x: Option<&'a str>,
+        }
+        let directory: Directory<'_> = serde_json::from_slice(directory).map_err(|_| SealingKeyError::PublicKey)?;
+        let key = directory.keys.iter().find(|key| key.crv == Some("X25519"));
+        let (id, x) = key.and_then(|key| key.kid.zip(key.x)).ok_or(SealingKeyError::PublicKey)?;
+        Self::from_text(id.parse().map_err(|_| SealingKeyError::PublicKey)?, x)
+    }
+
     /// How clients name it.
     #[must_use]
     pub const fn id(&self) -> u8 {
@@ -171,19 +234,21 @@ impl SealingPublicKey {
         format!(r#"{{"kty":"OKP","crv":"X25519","use":"enc","kid":"{id}","x":"{x}"}}"#)
     }
 
-    /// Seals the body of a request to this path, which begins with a slash. The second value opens the answer.
+    /// Seals the body of a request. The second value opens the answer.
     ///
     /// # Errors
-    /// [`SealingKeyError::PublicKey`] for a key for which anybody could open.
+    /// [`SealError`].
     pub fn seal<R: CryptoRng>(
         &self,
-        path: &str,
+        request: &RequestParts<'_>,
         body: &[u8],
+        now: UnixTime,
         rng: &mut R,
-    ) -> Result<(Vec<u8>, AnswerOpener), SealingKeyError> {
-        let header = header(self.id);
-        let sealed = self.key.seal(&info(&header), path.as_bytes(), body, RESPONSE_TYPE.as_bytes(), rng);
-        let sealed = sealed.map_err(|NotAuthentic| SealingKeyError::PublicKey)?;
+    ) -> Result<(Vec<u8>, AnswerOpener), SealError> {
+        let (header, target) = (header(self.id), request.target().ok_or(SealError::Request)?);
+        let plain = pad(&now.as_secs().to_be_bytes(), body).ok_or(SealError::Request)?;
+        let sealed = self.key.seal(&info(&header), target.as_bytes(), &plain, RESPONSE_TYPE.as_bytes(), rng);
+        let sealed = sealed.map_err(|NotAuthentic| SealError::PublicKey)?;
         let request = [&header[..], &sealed.encapsulated_key, &sealed.ciphertext].concat();
         Ok((request, AnswerOpener(Exchange { encapsulated_key: sealed.encapsulated_key, secret: sealed.secret })))
     }
@@ -216,6 +281,68 @@ impl Exchange {
     }
 }
 
+/// What it begins with, its length, the body, and zeros. Nothing of 4 GiB.
+fn pad(head: &[u8], body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let len = u32::try_from(body.len()).ok()?.to_be_bytes();
+    let whole = head.len() + len.len() + body.len();
+    let mut plain = Zeroizing::new(Vec::with_capacity(whole.next_multiple_of(STEP)));
+    for part in [head, &len, body] {
+        plain.extend_from_slice(part);
+    }
+    plain.resize(whole.next_multiple_of(STEP), 0);
+    Some(plain)
+}
+
+/// What it began with, and the body.
+fn unpad<const N: usize>(plain: &[u8]) -> Result<([u8; N], Zeroizing<Vec<u8>>), Malformed> {
+    let mut reader = Reader::new(plain);
+    let head = reader.array()?;
+    let len = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
+    Ok((head, Zeroizing::new(reader.slice(len)?.to_vec())))
+}
+
+/// A server's sealing keys. Clients take the first; the others open what was sealed for them before.
+#[derive(Clone, Debug)]
+pub struct SealingKeys(Vec<SealingKey>);
+
+impl SealingKeys {
+    /// The one that clients are to take comes first.
+    ///
+    /// # Errors
+    /// [`SealingKeyError::Ids`].
+    pub fn new(keys: impl IntoIterator<Item = SealingKey>) -> Result<Self, SealingKeyError> {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let alike = keys.iter().enumerate().any(|(at, key)| keys[..at].iter().any(|before| before.id == key.id));
+        if keys.is_empty() || alike { Err(SealingKeyError::Ids) } else { Ok(Self(keys)) }
+    }
+
+    /// The halves that clients have.
+    pub fn public_keys(&self) -> impl Iterator<Item = SealingPublicKey> {
+        self.0.iter().map(SealingKey::public_key)
+    }
+
+    /// Opens the body of a request, with the key that it names. Method and address are those that the client has used; its
+    /// headers are not covered.
+    ///
+    /// # Errors
+    /// [`UnsealError`].
+    pub fn open(&self, request: &RequestParts<'_>, body: &[u8], now: UnixTime) -> Result<Opened, UnsealError> {
+        let (header, rest) = body.split_first_chunk::<HEADER_LEN>().ok_or(UnsealError::Malformed)?;
+        let (encapsulated_key, ciphertext) = rest.split_first_chunk().ok_or(UnsealError::Malformed)?;
+        let known = self.0.iter().find(|key| *header == self::header(key.id)).ok_or(UnsealError::UnknownKey)?;
+        let target = request.target().ok_or(UnsealError::Malformed)?;
+        let sent = Encrypted { encapsulated_key, info: &info(header), aad: target.as_bytes(), ciphertext };
+        let opened = known.key.open(&sent, RESPONSE_TYPE.as_bytes()).map_err(|NotAuthentic| UnsealError::Malformed)?;
+        let (sealed_at, body) = unpad(&opened.plain).map_err(|Malformed| UnsealError::Malformed)?;
+        let sealed_at = UnixTime::from_secs(u64::from_be_bytes(sealed_at));
+        if sealed_at.until(now).max(now.until(sealed_at)) > WINDOW {
+            return Err(UnsealError::Stale);
+        }
+        let exchange = Exchange { encapsulated_key: *encapsulated_key, secret: opened.secret };
+        Ok(Opened { body, answer: AnswerSealer(exchange) })
+    }
+}
+
 /// A request that could be read.
 pub struct Opened {
     /// Its body, erased when dropped.
@@ -224,39 +351,40 @@ pub struct Opened {
     pub answer: AnswerSealer,
 }
 
+/// An answer that could be read.
+pub struct SealedAnswer {
+    /// The HTTP status that the server means. The one outside is nobody's word.
+    pub status: u16,
+    /// Its body, erased when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
 impl core::fmt::Debug for Opened {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Opened([redacted])")
     }
 }
 
-/// Opens the body of a request to this path, with whichever of the keys it names.
-///
-/// # Errors
-/// [`UnsealError`].
-pub fn open(keys: &[SealingKey], path: &str, request: &[u8]) -> Result<Opened, UnsealError> {
-    let (header, rest) = request.split_first_chunk::<HEADER_LEN>().ok_or(UnsealError::Malformed)?;
-    let (encapsulated_key, ciphertext) = rest.split_first_chunk().ok_or(UnsealError::Malformed)?;
-    if header[1..] != SUITE {
-        return Err(UnsealError::UnknownKey);
+impl core::fmt::Debug for SealedAnswer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "SealedAnswer({}, [redacted])", self.status)
     }
-    let key = keys.iter().find(|key| key.id == header[0]).ok_or(UnsealError::UnknownKey)?;
-    let sent = Encrypted { encapsulated_key, info: &info(header), aad: path.as_bytes(), ciphertext };
-    let opened = key.key.open(&sent, RESPONSE_TYPE.as_bytes()).map_err(|NotAuthentic| UnsealError::Malformed)?;
-    let answer = AnswerSealer(Exchange { encapsulated_key: *encapsulated_key, secret: opened.secret });
-    Ok(Opened { body: opened.plain, answer })
 }
 
 /// Seals the answer to one request, for the client that sent it.
 pub struct AnswerSealer(Exchange);
 
 impl AnswerSealer {
-    /// The body of the answer: 48 bytes longer than what is in it.
+    /// The body of the answer, to be sent with the status 200 and [`RESPONSE_TYPE`], whatever its own status is.
+    ///
+    /// # Panics
+    /// With a body of 4 GiB.
     #[must_use]
-    pub fn seal<R: CryptoRng>(self, body: &[u8], rng: &mut R) -> Vec<u8> {
+    pub fn seal<R: CryptoRng>(self, status: u16, body: &[u8], rng: &mut R) -> Vec<u8> {
         let mut fresh = [0; FRESH_LEN];
         rng.fill_bytes(&mut fresh);
-        [&fresh[..], &self.0.answer_key(&fresh).seal(body)].concat()
+        let plain = pad(&status.to_be_bytes(), body).expect("answers of 4 GiB are not sealed");
+        [&fresh[..], &self.0.answer_key(&fresh).seal(&plain)].concat()
     }
 }
 
@@ -268,9 +396,11 @@ impl AnswerOpener {
     ///
     /// # Errors
     /// [`NotTheAnswer`].
-    pub fn open(self, answer: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotTheAnswer> {
+    pub fn open(self, answer: &[u8]) -> Result<SealedAnswer, NotTheAnswer> {
         let (fresh, ciphertext) = answer.split_first_chunk().ok_or(NotTheAnswer)?;
-        self.0.answer_key(fresh).open(ciphertext).map_err(|NotAuthentic| NotTheAnswer)
+        let plain = self.0.answer_key(fresh).open(ciphertext).map_err(|NotAuthentic| NotTheAnswer)?;
+        let (status, body) = unpad(&plain).map_err(|Malformed| NotTheAnswer)?;
+        Ok(SealedAnswer { status: u16::from_be_bytes(status), body })
     }
 }
 

@@ -8,6 +8,7 @@ mod lanes;
 mod login;
 mod manage;
 mod opener;
+mod problem;
 mod records;
 mod renewal;
 mod requests;
@@ -59,9 +60,9 @@ pub struct Sessions(Arc<Service>);
 
 struct Service {
     store: Box<dyn SessionStore>,
-    clock: Arc<dyn ClockPolicy>,
+    clock: Box<dyn ClockPolicy>,
     criterion: Option<Box<dyn Criterion>>,
-    observer: Arc<dyn Observer>,
+    observer: Box<dyn Observer>,
     keys: Keys,
     policy: Policy,
     access_tokens: AccessTokens,

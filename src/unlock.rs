@@ -37,8 +37,10 @@ use crate::wrap::PresentedWrap;
 /// Why a wrap is not admitted. No guess was charged and no PIN was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Over: expired, idle, revoked, all sessions revoked, or a lock that is gone.
+    /// Over: expired, idle, revoked, all sessions revoked, or a PIN that was replaced.
     SessionEnded,
+    /// The key of the device opens the session no more; its PIN does.
+    DeviceKeyEnded,
     /// A newer wrap was handed out moments ago: read the storage again and retry with what is there.
     Superseded,
     /// An old wrap came back long after it was replaced. The session is to be revoked.
@@ -111,7 +113,8 @@ fn locate(
 ) -> Result<WrapAt, Refusal> {
     state.check_live(subject, context.policy, context.now).map_err(|_| Refusal::SessionEnded)?;
     let same_lock = |lock: &Lock| lock.index == handle.lock_index && lock.kind == handle.lock_kind;
-    let at = state.locks.iter().position(same_lock).ok_or(Refusal::SessionEnded)?;
+    let gone = if handle.lock_kind == LockKind::DeviceKey { Refusal::DeviceKeyEnded } else { Refusal::SessionEnded };
+    let at = state.locks.iter().position(same_lock).ok_or(gone)?;
     let lock = &state.locks[at];
     if let Some(wrap) = lock.position(&handle.wrap_id) {
         return Ok(WrapAt { lock: at, wrap });

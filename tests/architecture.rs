@@ -31,7 +31,6 @@ const ORDER: &[&str] = &[
     "body",
     "handle",
     "permission",
-    "sealed",
     "plain",
     "wrap",
     "handout",
@@ -42,6 +41,7 @@ const ORDER: &[&str] = &[
     "access_token",
     "renew",
     "proof",
+    "sealed",
     "otp",
     // device
     "client",
@@ -52,6 +52,7 @@ const ORDER: &[&str] = &[
     "observer",
     "sender",
     "limits",
+    "problem",
     // façade
     "service",
 ];

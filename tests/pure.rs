@@ -127,10 +127,15 @@ fn a_device_key_changes_no_locks() {
     let context =
         Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
     let subject = Some(&fixture.subject);
-    for (handout, allowed) in [(InClear::ClientPin, true), (InClear::DeviceKey, false)] {
-        let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
-        let Issued { state, device_token } = issue(login, &fixture.subject, &handout, &context, &mut fixture.rng);
-        let presented = PresentedToken::open(device_token.expose_secret(), &fixture.keys).unwrap();
+    let (handout, login) = (InClear::ClientPin, FullLogin::vouched_by_host(Subject::new("alice").unwrap()));
+    let Issued { state, device_token } = issue(login, &fixture.subject, &handout, &context, &mut fixture.rng);
+    let presented = PresentedToken::open(device_token.expose_secret(), &fixture.keys).unwrap();
+    let charge = Admitted::check(&presented, &state, subject, &context).unwrap().charge();
+    let (attempt, state) = charge.stored(Swap::Replaced).unwrap();
+    let added = attempt.judge_token(&fixture.keys).unwrap().add_device_key(&state, subject, &context, &mut fixture.rng);
+    let (added, state) = added.unwrap().stored(Swap::Replaced).unwrap();
+    for (token, allowed) in [(added.unlocked.device_token, true), (added.device_key_token, false)] {
+        let presented = PresentedToken::open(token.expose_secret(), &fixture.keys).unwrap();
         let charge = Admitted::check(&presented, &state, subject, &context).unwrap().charge();
         let (attempt, state) = charge.stored(Swap::Replaced).unwrap();
         let proven = attempt.judge_token(&fixture.keys).unwrap();
@@ -141,7 +146,7 @@ fn a_device_key_changes_no_locks() {
         ];
         assert!(proven.rotate(&state, subject, &context, &mut fixture.rng).is_ok());
         let expected = if allowed { Ok(()) } else { Err(Refusal::PinRequired) };
-        assert_eq!(outcomes, [expected; 3], "{handout:?}");
+        assert_eq!(outcomes, [expected; 3], "{allowed}");
     }
 }
 

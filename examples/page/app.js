@@ -1,7 +1,7 @@
 // Demo page of pinlatch: sign in once with full credentials, come back with a PIN.
 
 import { CodeForm } from './code.js';
-import { askServer, device, meetServer } from './device.js';
+import { askServer, device } from './device.js';
 import { countDown, formatClock, formatRelative, plural } from './format.js';
 import { PinPad } from './pad.js';
 import { $, announce, setBodyData, setNotice, setTitle } from './screen.js';
@@ -26,7 +26,6 @@ import {
   keep,
   keepServer,
   storedKey,
-  storedServer,
   storedToken,
   storedUsername,
 } from './storage.js';
@@ -205,14 +204,11 @@ async function showPin(message) {
   else showPad('pin', undefined, message);
 }
 
-// What is wrong with the server, if anything. One that the device has not met yet is believed; one that it has met cannot
-// get around the question by keeping the package from it.
-async function checkServer() {
-  if (!storedServer()) return null;
-  if (!(await device())) return new Problem('unknown_server');
+// What is wrong with the server, if anything.
+function checkServer() {
   return askServer().then(
     () => null,
-    (problem) => problem,
+    (problem) => (problem.code === 'network' ? new Problem('unreachable') : problem),
   );
 }
 
@@ -243,7 +239,9 @@ function showEnded({ code, details }) {
   $('ended-title').textContent = ending.title;
   $('ended-text').textContent = ending.text(details);
   $('ended-login').hidden = Boolean(ending.retry && !ending.login);
+  $('ended-login').className = ending.retry ? 'secondary' : 'primary';
   $('ended-retry').hidden = !ending.retry;
+  $('ended-retry').textContent = ending.retry ?? '';
   $('ended-title').focus();
   announce($('ended-text').textContent);
 }
@@ -307,6 +305,7 @@ function reportProblem(problem) {
   if (!(problem instanceof Problem)) throw problem;
   if (problem.code === 'cancelled') return;
   if (problem.code === 'invalid_token') lock(notice('info', 'Your access has ended. Enter your PIN to continue.'));
+  else if (problem.code === 'unknown_server') showEnded(problem);
   else setNotice(notice('error', describe(problem)));
 }
 
@@ -378,10 +377,7 @@ async function submitChosenPinAgain(pin) {
 
 async function beginSession(pin) {
   try {
-    // Asked for first: a failure must not follow a login that has used its code up.
-    const server = hasDevice ? await meetServer() : null;
-    await createSession(credentials, pin, { here: draft.here, sealTo: server?.sealing });
-    keepServer(server?.signing);
+    await createSession(credentials, pin, draft.here);
   } catch (problem) {
     showLoginProblem(problem, pin);
     return;
@@ -399,6 +395,10 @@ function takeMatchingPin(pin) {
 
 function showLoginProblem(problem, pin) {
   if (!(problem instanceof Problem)) throw problem;
+  if (problem.code === 'unknown_server') {
+    showEnded(problem);
+    return;
+  }
   if (problem.code === 'bad_request' && credentials?.proof.challenge) {
     showCodeProblem(problem, pin);
     return;
@@ -447,7 +447,7 @@ async function unlockByKey() {
   } catch (problem) {
     // The user has turned away, or the platform has; the PIN is still there.
     if (!(problem instanceof Problem)) setNotice(notice('info', 'That did not work. Your PIN still does.'));
-    else if (['session_ended', 'wrong_pin', 'locked_out'].includes(problem.code)) showPin(notice('info', 'Enter your PIN this time.'));
+    else if (['device_key_ended', 'wrong_pin', 'throttled'].includes(problem.code)) showPin(notice('info', 'Enter your PIN this time.'));
     else showPinProblem(problem, returnToPin);
   }
 }
@@ -720,7 +720,11 @@ function start() {
   onClickOnce('forget-confirm', confirmForget);
   onClick('lock', () => lock());
   onClick('change-pin', () => showChangePin('old'));
-  onClick('ended-login', () => showLogin());
+  onClick('ended-login', () => {
+    // Whoever logs in after that warning believes the server that answers now.
+    if (document.body.dataset.reason === 'unknown_server') keepServer(null);
+    showLogin();
+  });
   onClick('ended-retry', () => goHome());
   onClickOnce('call-api', callApi);
   onClickOnce('transfer', transfer);

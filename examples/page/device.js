@@ -1,9 +1,7 @@
 // The npm package of pinlatch, if the server has it: tokens under PINs that stay here, and under keys of the platform.
 
-import { Problem, request } from './server.js';
-import { storedServer } from './storage.js';
-
-const DIRECTORY = '/.well-known/http-message-signatures-directory';
+import { Problem } from './server.js';
+import { keepServer, storedServer } from './storage.js';
 
 let loading;
 
@@ -23,21 +21,19 @@ async function load() {
   }
 }
 
-// The keys of a server that the device meets for the first time: it is believed.
-export async function meetServer() {
-  const { serverKeys } = await device();
-  return serverKeys(JSON.stringify(await request('GET', DIRECTORY)));
-}
-
-// The keys of the server that the device knows, which proves with each call that it is the one.
+// For which key calls are sealed: of the server that the device knows, which proves with each call that it is the one, or of
+// one that it meets for the first time, and knows from then on. Nothing where there is no package to seal with.
 export async function askServer() {
-  const pinned = storedServer();
-  if (!pinned) return meetServer();
-  const pinlatch = await device();
+  const [pinned, pinlatch] = [storedServer(), await device()];
+  if (!pinlatch) {
+    if (pinned) throw new Problem('unknown_server'); // It keeps the package from the page, so that nobody can ask.
+    return undefined;
+  }
   try {
-    const { body } = await pinlatch.askServer(pinned, DIRECTORY);
-    return pinlatch.serverKeys(body);
+    const { signing, sealing } = await (pinned ? pinlatch.askServer(pinned) : pinlatch.meetServer());
+    if (!pinned) keepServer(signing);
+    return sealing;
   } catch (error) {
-    throw new Problem(error.message === 'unknown_server' ? 'unknown_server' : 'unreachable');
+    throw new Problem(pinlatch.nextStep(error.message) === 'unknown_server' ? 'unknown_server' : 'network');
   }
 }

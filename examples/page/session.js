@@ -27,17 +27,21 @@ const TOKEN_SPENT = new Set([
   'invalid_wrapped_token',
 ]);
 
+// Those after which only what is kept under a key of the platform is.
+const KEY_SPENT = new Set(['device_key_ended', 'wrong_pin']);
+
 // What shows the server who somebody is: where it goes, with what, and whom to greet if that is known.
 export const byPassword = (username, password) => ({ path: '/login', proof: { username, password }, username });
 export const byCode = (challenge, code) => ({ path: '/otp/login', proof: { challenge, code }, username: '' });
 
-// `here`: the PIN never leaves the device. Then what is kept begins with `plc1_`. The server is believed to be the one that
-// the device has just met.
-export function createSession({ path, proof, username }, pin, { here, sealTo }) {
+// `here`: the PIN never leaves the device. Then what is kept begins with `plc1_`.
+export async function createSession({ path, proof, username }, pin, here) {
+  // Asked for first: a failure must not follow a login that has used its code up.
+  const sealTo = await askServer();
   const body = { ...proof, device: deviceLabel() };
   return withTokenLock(async () => {
-    forgetKey();
     keepToken(await (here ? beginHere(path, body, pin, sealTo) : begin(path, body, pin, sealTo)));
+    forgetKey();
     keep(USERNAME_KEY, username);
   });
 }
@@ -57,7 +61,7 @@ const isLockedHere = (token) => token.startsWith('plc1_');
 
 // What the server answers to a PIN, and what is to be kept then.
 async function withPin(token, pin, url, deviceKey) {
-  const sealTo = await sealingKey();
+  const sealTo = await askServer();
   if (!isLockedHere(token)) {
     const { answer, keptByKey } = await post(url, { wrapped_token: token, pin }, { sealTo, deviceKey });
     return { answer, kept: answer.wrapped_token, keptByKey };
@@ -65,11 +69,6 @@ async function withPin(token, pin, url, deviceKey) {
   const { openWithPin } = await device();
   const opened = await answered(() => openWithPin(token, pin, { url, sealTo, deviceKey }));
   return { answer: opened.answer.body, kept: opened.locked, keptByKey: opened.lockedByKey };
-}
-
-// The key of the server that the device knows; nothing where there is no package to seal with.
-async function sealingKey() {
-  return (await device()) && (await askServer()).sealing;
 }
 
 // A call with a PIN in it that only the server is to see.
@@ -88,13 +87,16 @@ function answered(call) {
     });
     if (outcome.answer.ok) return outcome;
     const { body, status, retryAfter } = outcome.answer;
-    const seconds = Math.max(0, Number(retryAfter) || 0);
-    throw new Problem(body.code ?? `http_${status}`, { details: body, retryAfter: seconds });
+    throw new Problem(body.code ?? `http_${status}`, { details: body, retryAfter });
   });
 }
 
-export const startCode = (phone) => request('POST', '/otp/start', { body: { phone } });
-export const resendCode = (challenge) => request('POST', '/otp/resend', { body: { challenge } });
+export const startCode = (phone) => postSealed('/otp/start', { phone });
+export const resendCode = (challenge) => postSealed('/otp/resend', { challenge });
+
+async function postSealed(url, body) {
+  return (await post(url, body, { sealTo: await askServer() })).answer;
+}
 
 export function authorize(pin) {
   return spendToken((token) => withPin(token, pin, '/authorize'));
@@ -102,12 +104,11 @@ export function authorize(pin) {
 
 export async function replacePin(pin, newPin) {
   await spendToken(async (token) => {
-    const sealTo = await sealingKey();
+    const sealTo = await askServer();
     if (isLockedHere(token)) return replacePinHere(token, pin, newPin, sealTo);
     const { answer } = await post('/pin', { wrapped_token: token, pin, new_pin: newPin }, { sealTo });
     return { answer, kept: answer.wrapped_token };
-  });
-  forgetKey(); // Every other way in ends with the old PIN.
+  }, forgetKey); // Every other way in ends with the old PIN.
 }
 
 async function replacePinHere(token, pin, newPin, sealTo) {
@@ -126,35 +127,26 @@ export async function checkPinHere(pin) {
 
 // Another way in: a key that the platform releases for a fingerprint or a face.
 export async function addKey({ id, key }, pin) {
-  let locked;
-  const grant = await spendToken(async (token) => {
-    const opened = await withPin(token, pin, '/device-key/add', key);
-    locked = opened.keptByKey;
-    return opened;
-  });
+  const keepIt = ({ keptByKey: locked }) => keepKey({ id, locked });
+  const grant = await spendToken((token) => withPin(token, pin, '/device-key/add', key), keepIt);
   key.fill(0);
-  keepKey({ id, locked });
   return grant;
 }
 
-export async function removeKey(pin) {
-  const grant = await spendToken((token) => withPin(token, pin, '/device-key/remove'));
-  forgetKey();
-  return grant;
-}
+export const removeKey = (pin) => spendToken((token) => withPin(token, pin, '/device-key/remove'), forgetKey);
 
 export function authorizeByKey() {
   return withTokenLock(async () => {
     const { fingerprint, openWithKey } = await device();
     const { id, locked } = storedKey();
-    const sealTo = await sealingKey();
+    const sealTo = await askServer();
     const key = await fingerprint.release(id);
     try {
       const opened = await answered(() => openWithKey(locked, key, { url: '/authorize', sealTo }));
-      keepKey({ id, locked: opened.locked });
+      keepKey({ id, locked: opened.lockedByKey });
       return opened.answer.body;
     } catch (problem) {
-      if (TOKEN_SPENT.has(problem.code) || problem.code === 'wrong_pin') forgetKey();
+      if (TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) forgetKey();
       throw problem;
     } finally {
       key.fill(0);
@@ -162,34 +154,36 @@ export function authorizeByKey() {
   });
 }
 
-function spendToken(call) {
+// `then` changes what else is kept, before another tab can.
+function spendToken(call, then = () => {}) {
   return withTokenLock(async () => {
     const token = storedToken();
     if (!token) throw new Problem('signed_out_elsewhere');
     try {
-      return keepNext(await call(token));
+      return keepNext(await call(token), then);
     } catch (problem) {
-      if (problem.code === 'superseded') return spendNewerToken(token, problem, call);
+      if (problem.code === 'superseded') return spendNewerToken(token, problem, call, then);
       throw discardIfSpent(token, problem);
     }
   });
 }
 
 // Another tab has a newer token. Without Web Locks it may still be on its way to storage.
-async function spendNewerToken(oldToken, problem, call) {
+async function spendNewerToken(oldToken, problem, call, then) {
   if (storedToken() === oldToken) await sleep(SUPERSEDED_GRACE_MS);
   const token = storedToken();
   if (!token || token === oldToken) throw discardIfSpent(oldToken, problem);
   try {
-    return keepNext(await call(token));
+    return keepNext(await call(token), then);
   } catch (secondProblem) {
     throw discardIfSpent(token, secondProblem);
   }
 }
 
-function keepNext({ answer, kept }) {
-  keepToken(kept);
-  return answer;
+function keepNext(opened, then) {
+  keepToken(opened.kept);
+  then(opened);
+  return opened.answer;
 }
 
 function discardIfSpent(token, problem) {

@@ -33,7 +33,10 @@ function memoryStore() {
 export const storedToken = () => store.getItem(TOKEN_KEY);
 export const storedUsername = () => store.getItem(USERNAME_KEY) ?? '';
 
-export const keepToken = (token) => keep(TOKEN_KEY, token);
+export function keepToken(token) {
+  if (typeof token !== 'string') throw new Error('an answer without its token');
+  keep(TOKEN_KEY, token);
+}
 
 export const storedKey = () => JSON.parse(store.getItem(DEVICE_KEY));
 export const keepKey = (key) => keep(DEVICE_KEY, JSON.stringify(key));

@@ -26,6 +26,8 @@ const PROBLEMS = {
   busy: 'The server is busy. Try again in a moment.',
   overloaded: 'The server is very busy. Try again in a moment.',
   unavailable: 'The service is not available right now. Try again in a moment.',
+  not_sealed: 'The server’s answer got lost on its way. Please try again.',
+  not_the_answer: 'The server’s answer got lost on its way. Please try again.',
   network: 'We can’t reach the server. Check your connection and try again.',
 };
 
@@ -52,13 +54,13 @@ export const ENDINGS = {
   unknown_server: {
     title: 'This is not the server you know',
     text: () => 'Somebody else answers in its place, or its key has changed. Do not enter your PIN. If the people who run this service tell you that all is well, log in again.',
-    retry: true,
+    retry: 'Try again',
     login: true,
   },
   unreachable: {
     title: 'We can’t reach the server',
     text: () => 'Check your connection, then try again.',
-    retry: true,
+    retry: 'Try again',
   },
   denied: {
     title: 'Not from here',
@@ -66,7 +68,7 @@ export const ENDINGS = {
       Number.isFinite(retryAt)
         ? `From where you are, you can come back ${formatMoment(retryAt)}. Your PIN will still work.`
         : 'From where you are, this account can’t be used. Your PIN will still work elsewhere.',
-    retry: true,
+    retry: 'Back to the PIN pad',
   },
   outside_hours: {
     title: 'Closed right now',
@@ -74,7 +76,7 @@ export const ENDINGS = {
       Number.isFinite(opens)
         ? `You can come back ${formatMoment(opens)}. Your PIN will still work.`
         : 'Access is switched off for this account. Ask the people who run this service.',
-    retry: true,
+    retry: 'Back to the PIN pad',
   },
 };
 

@@ -6,23 +6,28 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextStep {
-    /// Ask for the PIN (again). A token of a device key that was refused is to be forgotten.
+    /// Ask for the PIN (again).
     EnterPin,
+    /// Forget the token under the device's key, and ask for the PIN: that token opens the session no more. A `wrong_pin` for such
+    /// a token comes to the same.
+    ForgetDeviceKey,
     /// Ask for another new PIN.
     ChoosePin,
     /// Ask for the code again.
     EnterCode,
     /// Wait, then do the same again.
     Wait(Duration),
-    /// Read the storage: another tab or thread has replaced the token. Then retry once, with what is there.
+    /// Read the storage: another tab or thread has replaced the token. Retry once with what is there, or if that is the same
+    /// text ask for the full credentials.
     ReadStorage,
     /// Forget all tokens of the session, and ask for the full credentials.
     LogIn,
     /// Ask for another code.
     AskForCode,
-    /// Ask the server for its keys; then seal the request anew and send it.
+    /// Ask the server who it is, for its keys and the time ([`ServerCheck`](super::ServerCheck)); then seal the request anew
+    /// and send it, once.
     AskServer,
-    /// Sign the request anew and send it; with a code of `replayed` only if it may happen twice.
+    /// Sign the request anew and send it, once; with a code of `replayed` only if it may happen twice.
     SignAgain,
     /// Not from here, or not now: say so. What is kept stays good.
     Refused,
@@ -31,7 +36,8 @@ pub enum NextStep {
 }
 
 impl NextStep {
-    /// After a problem's `code`, and its `Retry-After` if it has one. A code that is not known is a [`NextStep::Mistake`].
+    /// After a problem's `code`, and its `Retry-After` if it has one. A code that is not known is a [`NextStep::Mistake`]: a
+    /// host's own codes are looked at first.
     #[must_use]
     pub const fn of(code: &str, retry_after: Option<Duration>) -> Self {
         let wait = Self::Wait(match retry_after {
@@ -40,6 +46,7 @@ impl NextStep {
         });
         match code.as_bytes() {
             b"wrong_pin" | b"pin_required" | b"invalid_token" => Self::EnterPin,
+            b"device_key_ended" => Self::ForgetDeviceKey,
             b"weak_pin" => Self::ChoosePin,
             b"otp_wrong" => Self::EnterCode,
             b"otp_ended" => Self::AskForCode,
@@ -52,7 +59,7 @@ impl NextStep {
             | b"invalid_wrapped_token"
             | b"invalid_credentials" => Self::LogIn,
             b"invalid_proof" | b"replayed" => Self::SignAgain,
-            b"unknown_sealing_key" => Self::AskServer,
+            b"unknown_sealing_key" | b"stale_seal" => Self::AskServer,
             b"outside_hours" | b"denied" => Self::Refused,
             _ => Self::Mistake,
         }

@@ -1,6 +1,7 @@
 //! A message as far as a signature covers it: borrowed parts, no types of any HTTP library.
 
 use super::fields::Component;
+use super::origin::Origin;
 
 /// The parts of a request that a signature may cover, as they arrived.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,30 @@ pub(super) enum NoValue {
 }
 
 impl<'a> RequestParts<'a> {
+    /// A request without a body, and without further headers that must be signed. `target` is what stands in the request
+    /// line: the path, and the query if there is one.
+    #[must_use]
+    pub fn new(method: &'a str, origin: &'a Origin, target: &'a str, headers: &'a [(&'a str, &'a [u8])]) -> Self {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let (scheme, authority) = (origin.scheme(), origin.authority());
+        Self { method, scheme, authority, path, query, headers, also_signed: &[], body: Body::Absent }
+    }
+
+    /// With or without a body.
+    #[must_use]
+    pub const fn body(self, body: Body) -> Self {
+        Self { body, ..self }
+    }
+
+    /// With these headers signed where they are there.
+    #[must_use]
+    pub const fn also_signed(self, also_signed: &'a [&'a str]) -> Self {
+        Self { also_signed, ..self }
+    }
+
     /// Whether somebody meant the request to be signed. It is then accepted as a signed one or not at all.
     #[must_use]
     pub fn is_signed(&self) -> bool {
@@ -74,6 +99,15 @@ impl<'a> RequestParts<'a> {
             authority if upper_case || authority.ends_with(default_port) => Err(NoValue::Ambiguous),
             authority => Ok(authority),
         }
+    }
+
+    /// Method and whole address, as both sides of a request know them.
+    pub(crate) fn target(&self) -> Option<String> {
+        let mut target = String::new();
+        self.push_value("@method", &mut target).ok()?;
+        target.push(' ');
+        self.push_value("@target-uri", &mut target).ok()?;
+        Some(target)
     }
 
     pub(super) fn header(&self, name: &str) -> Result<&'a str, NoValue> {

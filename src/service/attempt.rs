@@ -9,7 +9,7 @@ use crate::id::{SessionId, Subject};
 use crate::observer::Event;
 use crate::permission::Permission;
 use crate::record::{Swap, next_revision};
-use crate::session::SessionState;
+use crate::session::{LockKind, SessionState};
 use crate::situation::RequestContext;
 use crate::store::StoreError;
 use crate::subject::SubjectState;
@@ -28,8 +28,21 @@ pub(super) struct Proof<'a, O: Opener> {
 }
 
 impl Service {
-    /// From something authentic to a proof: liveness, permission, turn, charge, verdict.
+    /// From something authentic to a proof. What has become of a device's key says nothing about the session's PIN.
     pub(super) async fn prove<'a, O: Opener>(
+        &'a self,
+        opener: &O,
+        presented: &'a O::Presented,
+        request: &'a RequestContext,
+    ) -> Result<Proof<'a, O>, UnlockError> {
+        self.prove_lock(opener, presented, request).await.map_err(|error| match (error, presented.lock_kind()) {
+            (UnlockError::LockedOut, LockKind::DeviceKey) => UnlockError::DeviceKeyEnded,
+            (error, _) => error,
+        })
+    }
+
+    /// Liveness, permission, turn, charge, verdict.
+    async fn prove_lock<'a, O: Opener>(
         &'a self,
         opener: &O,
         presented: &'a O::Presented,
@@ -98,6 +111,7 @@ impl Service {
         let session_id = state.id();
         Ok(match refusal {
             Refusal::SessionEnded => UnlockError::SessionEnded,
+            Refusal::DeviceKeyEnded => UnlockError::DeviceKeyEnded,
             Refusal::Superseded => UnlockError::Superseded,
             Refusal::PinRequired => UnlockError::PinRequired,
             Refusal::Reused => {

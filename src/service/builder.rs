@@ -25,9 +25,9 @@ pub struct SessionsBuilder {
     access_tokens: AccessTokens,
     tenant: Tenant,
     policy: Policy,
-    clock: Arc<dyn ClockPolicy>,
+    clock: Box<dyn ClockPolicy>,
     criterion: Option<Box<dyn Criterion>>,
-    observer: Arc<dyn Observer>,
+    observer: Box<dyn Observer>,
     kdf: Option<KdfPool>,
     marks: MarkStore,
     mark_capacity: usize,
@@ -55,9 +55,9 @@ impl SessionsBuilder {
             access_tokens,
             tenant: Tenant::default(),
             policy: Policy::default(),
-            clock: Arc::new(SystemClock),
+            clock: Box::new(SystemClock),
             criterion: None,
-            observer: Arc::new(NoObserver),
+            observer: Box::new(NoObserver),
             kdf: None,
             marks: MarkStore::OfSessions,
             mark_capacity: 1_000_000,
@@ -70,8 +70,8 @@ impl SessionsBuilder {
     }
 
     /// The clock and its hours; [`SystemClock`] unless set.
-    pub fn clock(self, clock: Arc<dyn ClockPolicy>) -> Self {
-        Self { clock, ..self }
+    pub fn clock(self, clock: impl ClockPolicy + 'static) -> Self {
+        Self { clock: Box::new(clock), ..self }
     }
 
     /// In which circumstances a session may be used; in all unless set.
@@ -80,8 +80,8 @@ impl SessionsBuilder {
     }
 
     /// Who is told of every event; nobody unless set.
-    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
-        Self { observer, ..self }
+    pub fn observer(self, observer: impl Observer + 'static) -> Self {
+        Self { observer: Box::new(observer), ..self }
     }
 
     /// Whose sessions these are; the default tenant's unless set.

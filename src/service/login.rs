@@ -91,9 +91,9 @@ impl Sessions {
     /// about them. [`Sessions::login`] and [`Sessions::change_pin`] check again.
     ///
     /// # Errors
-    /// [`LoginError::WeakPin`] with the reason.
-    pub fn check_new_pin(&self, pin: &Pin) -> Result<(), LoginError> {
-        NewPin::accept(pin.clone(), &self.0.policy).map(drop).map_err(LoginError::WeakPin)
+    /// [`WeakPin`], which says why.
+    pub fn check_new_pin(&self, pin: &Pin) -> Result<(), WeakPin> {
+        NewPin::accept(pin.clone(), &self.0.policy).map(drop)
     }
 
     /// Begins a session of a subject who has just logged in with full credentials, locked under a new PIN.

@@ -71,8 +71,8 @@ impl Sessions {
         self.0.unlock(ByPin { wrapped_token, pin }, request).await
     }
 
-    /// Opens a session with a token that the client has unwrapped itself, with a PIN or with a key of its platform. Else it
-    /// is [`Sessions::unlock`]: a token that came out of a wrong PIN is a wrong guess.
+    /// Opens a session with a token that the client has unwrapped itself, with a PIN or with a key of its platform. In all
+    /// other respects like [`Sessions::unlock`]: a token that came out of a wrong PIN is a wrong guess.
     ///
     /// # Errors
     /// [`UnlockError`] with what to do.
@@ -108,7 +108,7 @@ impl Sessions {
     }
 
     /// Replaces the token, for a client that is about to wrap it under another PIN: the server cannot see that it does.
-    /// Else it is [`Sessions::change_pin`].
+    /// In all other respects like [`Sessions::change_pin`].
     ///
     /// # Errors
     /// [`UnlockError`]; [`UnlockError::PinRequired`] for a token that a device key has opened.
@@ -167,6 +167,8 @@ impl Sessions {
             })
             .await?;
         service.still_live(&unlocked, &state).await?;
+        let Unlocked { session_id, ref subject, .. } = unlocked;
+        service.report(&Event::DeviceKeyRemoved { session_id, subject: subject.clone() });
         Ok(service.opened(unlocked, proof.permission))
     }
 }

@@ -18,6 +18,7 @@ use crate::store::StoreError;
 /// | `WrongPin` | `wrong_pin` | 401 | asks again; `Retry-After` if there is a wait |
 /// | `Throttled` | `throttled` | 429 with `Retry-After` | counts down |
 /// | `LockedOut` | `locked_out` | 401 | forgets, asks for a login |
+/// | `DeviceKeyEnded` | `device_key_ended` | 401 | forgets the token under the device's key, asks for the PIN |
 /// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
 /// | `Denied` | `outside_hours` | 403 | says when it opens |
 /// | | `denied` | 403 | says why, and from when on it may be allowed |
@@ -57,6 +58,10 @@ pub enum UnlockError {
     /// The guesses are used up. Log in.
     #[error("too many wrong PINs; log in")]
     LockedOut,
+    /// The key of the device opens the session no more: it was removed or replaced, the PIN has changed, or its guesses are
+    /// used up. The PIN opens it as before. Forget that one token, and ask for the PIN.
+    #[error("the key of the device opens the session no more")]
+    DeviceKeyEnded,
     /// Only a PIN may do that; a key of the device has opened nothing. No guess was charged.
     #[error("the session must be opened with its PIN for that")]
     PinRequired,
@@ -87,6 +92,7 @@ impl UnlockError {
             Self::WrongPin { .. } => "wrong_pin",
             Self::Throttled { .. } => "throttled",
             Self::LockedOut => "locked_out",
+            Self::DeviceKeyEnded => "device_key_ended",
             Self::PinRequired => "pin_required",
             Self::Denied(denial) => denial.code(),
             Self::Busy { .. } => "busy",
@@ -106,6 +112,7 @@ impl UnlockError {
             | Self::SessionEnded
             | Self::Reused
             | Self::LockedOut
+            | Self::DeviceKeyEnded
             | Self::PinRequired
             | Self::Denied(_) => None,
         }

@@ -296,7 +296,7 @@ async fn a_device_key_ends_when_the_pin_changes_and_when_it_is_removed() {
         }
         world.clock.advance(Duration::from_secs(3600));
         let answer = present(&world, locked.unlock(&key).expose_secret()).await;
-        assert_eq!(answer, "session_ended", "{round}: that way in is gone");
+        assert_eq!(answer, "device_key_ended", "{round}: that way in is gone");
         let live = world.sessions.sessions_of(&subject("alice")).await.unwrap();
         assert_eq!(live.len(), 1, "{round}: but the session is not, and nobody is taken for a thief");
     }
@@ -319,9 +319,9 @@ async fn locks_have_budgets_of_their_own() {
         assert_eq!(present(&world, wrong.expose_secret()).await, "wrong_pin");
     }
     for _ in 0..2 {
-        assert_eq!(present(&world, wrong.expose_secret()).await, "locked_out");
+        assert_eq!(present(&world, wrong.expose_secret()).await, "device_key_ended");
     }
-    assert_eq!(present(&world, locked.unlock(&key).expose_secret()).await, "locked_out");
+    assert_eq!(present(&world, locked.unlock(&key).expose_secret()).await, "device_key_ended");
     let opened = device.unlock(PIN).await.unwrap();
     assert_eq!(opened.failed_attempts, 10);
     let live = world.sessions.sessions_of(&subject("alice")).await.unwrap();

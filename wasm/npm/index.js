@@ -1,12 +1,23 @@
 // The device's half of pinlatch in a browser.
 
-import init from './dist/pinlatch.js';
+import { nextStep as stepAfter } from './dist/pinlatch.js';
 
-export { nextStep, weakPin } from './dist/pinlatch.js';
+export { weakPin } from './dist/pinlatch.js';
 export * as fingerprint from './fingerprint.js';
+export { load } from './load.js';
 export { beginWithPin, changePin, openWithKey, openWithPin, sealedPost } from './locks.js';
-export { askServer, serverKeys, signer } from './requests.js';
+export { askServer, meetServer, signer } from './requests.js';
 export { TokenStorage } from './storage.js';
 
-// Loads the WebAssembly. What runs in a worker loads its own.
-export const load = () => init();
+// What this package itself says went wrong.
+const OWN = {
+  network: 'wait',
+  not_sealed: 'wait',
+  not_the_answer: 'wait',
+  not_a_locked_token: 'log_in',
+  not_a_pin: 'enter_pin',
+  unknown_server: 'unknown_server',
+  not_signed: 'unknown_server',
+};
+
+export const nextStep = (code) => OWN[code] ?? stepAfter(code ?? '');

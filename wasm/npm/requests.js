@@ -11,15 +11,15 @@ function describe(method, url, headers, hasBody) {
   return new SignedParts(method, protocol.slice(0, -1), host, pathname, query, flat, hasBody);
 }
 
-// A `fetch` that signs: with what an unlock has answered.
-export function signer({ sessionId, requestKey, accessToken }) {
+// A `fetch` that signs: with what an unlock has answered, by the server's clock.
+export function signer({ sessionId, requestKey, accessToken, ahead = 0 }) {
   const key = new Signer(requestKey, sessionId);
-  return (url, { method = 'GET', body, headers = {}, ...more } = {}) => {
+  return async (url, { method = 'GET', body, headers = {}, ...more } = {}) => {
     const all = new Headers(headers);
     all.set('authorization', `Bearer ${accessToken}`);
     if (body !== undefined) all.set('content-digest', contentDigest(encoder.encode(body)));
     const parts = describe(method, url, all, body !== undefined);
-    const [input, signature] = key.sign(parts, Date.now() / 1000);
+    const [input, signature] = key.sign(parts, Date.now() / 1000 + ahead);
     parts.free();
     all.set('signature-input', input);
     all.set('signature', signature);
@@ -27,27 +27,51 @@ export function signer({ sessionId, requestKey, accessToken }) {
   };
 }
 
-// The keys in a server's directory: `signing`, to be pinned, and `sealing`, for the calls that follow. Ids and keys.
-export function serverKeys(directory) {
-  const { keys } = JSON.parse(directory);
-  const withCurve = (curve) => keys.filter(({ crv }) => crv === curve).map(({ kid, x }) => [kid, x]);
-  const [sealing] = withCurve('X25519');
-  return { signing: withCurve('Ed25519'), sealing };
+const DIRECTORY = '/.well-known/http-message-signatures-directory';
+const TIMEOUT_MS = 30_000;
+
+// The keys of a server that the client meets for the first time, and believes: `signing`, to be pinned, and `sealing`, for the
+// calls that follow.
+export async function meetServer(url = DIRECTORY) {
+  const { body, response } = await get(url);
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return keysIn(body, Number.isNaN(date) ? 0 : (date - Date.now()) / 1000);
 }
 
-// Asks a server who it is, with a request that may be anything; resolves to its answer, or fails with `unknown_server`.
-// `pinned` are ids and keys: [['id', '43 characters of base64url'], …].
-export async function askServer(pinned, url, { headers = {}, ...more } = {}) {
+// The same of a server that has to prove that it is the one. `pinned` are ids and keys: [['id', '43 characters'], …]. Fails with
+// `unknown_server`, or with `not_signed` if there is no signature at all: then show nothing of it, and ask for no PIN.
+export async function askServer(pinned, url = DIRECTORY) {
   const check = new ServerCheck();
-  const all = new Headers(headers);
-  all.set('accept-signature', check.acceptSignature);
-  const response = await fetch(url, { cache: 'no-store', ...more, headers: all });
-  const body = new Uint8Array(await response.arrayBuffer());
-  const parts = describe('GET', url, all, false);
+  const headers = new Headers({ 'accept-signature': check.acceptSignature });
+  const { body, response } = await get(url, headers);
+  if (!response.headers.has('signature')) {
+    check.free();
+    throw new Error('not_signed');
+  }
+  const parts = describe('GET', url, headers, false);
   try {
-    check.verify(pinned.flat(), parts, response.status, [...response.headers].flat(), body);
+    const signedAt = check.verify(pinned.flat(), parts, response.status, [...response.headers].flat(), body);
+    return keysIn(body, signedAt - Date.now() / 1000);
   } finally {
     parts.free();
   }
-  return { status: response.status, body: new TextDecoder().decode(body) };
+}
+
+async function get(url, headers) {
+  try {
+    const options = { headers, cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const response = await fetch(url, options);
+    return { response, body: new Uint8Array(await response.arrayBuffer()) };
+  } catch {
+    throw new Error('network');
+  }
+}
+
+// `ahead`: by how many seconds the server's clock is ahead of this one.
+function keysIn(directory, ahead) {
+  const { keys } = JSON.parse(new TextDecoder().decode(directory));
+  const withCurve = (curve) => keys.filter(({ crv }) => crv === curve);
+  const sealing = withCurve('X25519').map(({ kid, x }) => ({ id: Number(kid), key: x, ahead }))[0];
+  if (!sealing) throw new Error('not_a_sealing_key');
+  return { signing: withCurve('Ed25519').map(({ kid, x }) => [kid, x]), sealing };
 }

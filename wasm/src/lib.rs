@@ -25,6 +25,7 @@ fn rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
 pub fn next_step(code: &str) -> String {
     let step = match NextStep::of(code, None) {
         NextStep::EnterPin => "enter_pin",
+        NextStep::ForgetDeviceKey => "forget_device_key",
         NextStep::ChoosePin => "choose_pin",
         NextStep::EnterCode => "enter_code",
         NextStep::Wait(_) => "wait",

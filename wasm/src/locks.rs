@@ -1,35 +1,28 @@
-//! Tokens under a PIN, and under a key of the platform.
+//! Calls with tokens in them, which are in clear nowhere else.
 
-use std::collections::BTreeMap;
-
-use pinlatch::Policy;
-use pinlatch::client::{ClientKdf, ClientPin, DeviceKey, DeviceLocked, PinLocked, PlainToken};
+use pinlatch::client::{self, AwaitedAnswer, DeviceKey, DeviceLocked, ExchangeError, PinLocked};
 use pinlatch::pin::{NewPin, Pin};
-use pinlatch::sealed::{AnswerOpener, SealingPublicKey};
+use pinlatch::proof::{Origin, RequestParts};
+use pinlatch::sealed::SealingPublicKey;
 use pinlatch::stretch::KdfMemory;
-use serde_json::value::{RawValue, to_raw_value};
+use pinlatch::{Policy, UnixTime};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{problem, rng};
 
-/// JSON whose values are left as they stand.
-type Object = BTreeMap<String, Box<RawValue>>;
-
 type Result<T> = core::result::Result<T, js_sys::Error>;
 
-fn token(text: &str) -> Result<PlainToken> {
-    text.parse().map_err(|_| problem("not_a_session_token"))
-}
-
-/// Why a PIN may not be set, in a word (`too_short`, `repeated`, `sequence`, `date`, `keypad`, `common`); nothing if it may.
+/// Why a PIN may not be set, in a word (`too_short`, `too_long`, `repeated`, `sequence`, `date`, `keypad`, `common`); nothing
+/// if it may.
 #[wasm_bindgen(js_name = weakPin)]
 #[must_use]
 pub fn weak_pin(pin: String) -> Option<String> {
+    let too_long = pin.len() > Pin::MAX_LEN;
     let accepted = Pin::new(pin).map(|pin| NewPin::accept(pin, &Policy::default()));
     match accepted {
         Ok(Ok(_)) => None,
         Ok(Err(weak)) => Some(weak.reason().to_owned()),
-        Err(_) => Some("too_short".to_owned()),
+        Err(_) => Some(if too_long { "too_long" } else { "too_short" }.to_owned()),
     }
 }
 
@@ -43,40 +36,26 @@ fn device_key(bytes: &[u8]) -> Result<DeviceKey> {
     Ok(DeviceKey::from_bytes(bytes))
 }
 
-/// What the next token is locked with.
-enum NextLock {
-    NewPin(NewPin),
-    Pin(ClientPin),
-    Key(DeviceKey),
-}
-
-impl NextLock {
-    fn lock(self, token: PlainToken) -> Result<String> {
-        let locked = match self {
-            Self::NewPin(pin) => {
-                let pin = ClientPin::choose(&pin, ClientKdf::STANDARD, &mut rng(), &mut KdfMemory::new());
-                pin.lock(token).map(|locked| locked.to_text())
-            }
-            Self::Pin(pin) => pin.lock(token).map(|locked| locked.to_text()),
-            Self::Key(key) => key.lock(token).map(|locked| locked.to_text()),
-        };
-        locked.map_err(|_| problem("not_a_session_token"))
-    }
+fn failed(error: ExchangeError) -> js_sys::Error {
+    problem(match error {
+        ExchangeError::Body => "not_an_object",
+        ExchangeError::Seal(_) => "not_a_sealing_key",
+        ExchangeError::Token(_) => "not_a_session_token",
+        _ => "not_the_answer",
+    })
 }
 
 /// One call to the server. Its body is sealed with the token in it, and the tokens of its answer are locked, before JavaScript
 /// sees anything of either.
 #[wasm_bindgen]
 pub struct Exchange {
-    token: Option<PlainToken>,
-    next: Option<NextLock>,
-    added: Option<DeviceKey>,
-    answer: Option<AnswerOpener>,
+    exchange: Option<client::Exchange>,
+    awaited: Option<AwaitedAnswer>,
 }
 
-impl Exchange {
-    const fn new(token: Option<PlainToken>, next: Option<NextLock>) -> Self {
-        Self { token, next, added: None, answer: None }
+impl From<client::Exchange> for Exchange {
+    fn from(exchange: client::Exchange) -> Self {
+        Self { exchange: Some(exchange), awaited: None }
     }
 }
 
@@ -85,7 +64,7 @@ impl Exchange {
     /// Without a token: whatever the body has.
     #[must_use]
     pub fn bare() -> Self {
-        Self::new(None, None)
+        client::Exchange::bare().into()
     }
 
     /// A login, whose answer has a `session_token` to be locked under a new PIN.
@@ -93,21 +72,24 @@ impl Exchange {
     /// # Errors
     /// `weak_pin`.
     pub fn begin(pin: String) -> Result<Self> {
-        Ok(Self::new(None, Some(NextLock::NewPin(new_pin(pin)?))))
+        Ok(client::Exchange::begin(new_pin(pin)?).into())
     }
 
     /// Unlocks `plc1_…` with a PIN, right or wrong; the next token is locked under the same, or under a new one. Takes as
     /// long as the KDF does.
     ///
     /// # Errors
-    /// `not_a_locked_token`; `too_short` for a PIN that none can be; `weak_pin` for a new one.
+    /// `not_a_locked_token`; `not_a_pin` for a PIN that none can be; `weak_pin` for a new one.
     #[wasm_bindgen(js_name = withPin)]
     pub fn with_pin(locked: &str, pin: String, another: Option<String>) -> Result<Self> {
         let another = another.map(new_pin).transpose()?;
         let locked: PinLocked = locked.parse().map_err(|_| problem("not_a_locked_token"))?;
-        let pin = Pin::new(pin).map_err(|_| problem("too_short"))?;
-        let (token, pin) = locked.unlock(&pin, &mut KdfMemory::new());
-        Ok(Self::new(Some(token), Some(another.map_or(NextLock::Pin(pin), NextLock::NewPin))))
+        let pin = Pin::new(pin).map_err(|_| problem("not_a_pin"))?;
+        let exchange = client::Exchange::with_pin(&locked, &pin, &mut KdfMemory::new());
+        Ok(match another {
+            Some(another) => exchange.changing_to(another).into(),
+            None => exchange.into(),
+        })
     }
 
     /// Unlocks `pld1_…` with a key of the platform, under which the next token is locked, too.
@@ -117,8 +99,7 @@ impl Exchange {
     #[wasm_bindgen(js_name = withKey)]
     pub fn with_key(locked: &str, key: &[u8]) -> Result<Self> {
         let locked: DeviceLocked = locked.parse().map_err(|_| problem("not_a_locked_token"))?;
-        let key = device_key(key)?;
-        Ok(Self::new(Some(locked.unlock(&key)), Some(NextLock::Key(key))))
+        Ok(client::Exchange::with_key(&locked, device_key(key)?).into())
     }
 
     /// Locks the `device_key_token` of the answer under 32 bytes that the platform keeps.
@@ -127,54 +108,58 @@ impl Exchange {
     /// `not_a_device_key`.
     #[wasm_bindgen(js_name = addKey)]
     pub fn add_key(&mut self, key: &[u8]) -> Result<()> {
-        self.added = Some(device_key(key)?);
+        let key = device_key(key)?;
+        self.exchange = self.exchange.take().map(|exchange| exchange.adding(key));
         Ok(())
     }
 
-    /// Seals a body, an object in JSON, for a path of the server that has this key.
+    /// Seals a body, an object in JSON, for a `POST` to an address of the server that has this key: `https://api.example`, and
+    /// path and query.
     ///
     /// # Errors
-    /// `not_a_sealing_key`; `not_an_object`.
-    pub fn seal(&mut self, key_id: u8, key: &str, path: &str, body: &str) -> Result<Vec<u8>> {
+    /// `not_a_sealing_key`, `not_an_object`, `not_an_address`.
+    pub fn seal(
+        &mut self,
+        key_id: u8,
+        key: &str,
+        origin: &str,
+        target: &str,
+        body: &str,
+        now_seconds: f64,
+    ) -> Result<Vec<u8>> {
         let key = SealingPublicKey::from_text(key_id, key).map_err(|_| problem("not_a_sealing_key"))?;
-        let mut body: Object = serde_json::from_str(body).map_err(|_| problem("not_an_object"))?;
-        if let Some(token) = self.token.take() {
-            let token = to_raw_value(token.expose_secret()).map_err(|_| problem("not_an_object"))?;
-            body.insert("session_token".to_owned(), token);
-        }
-        let body = serde_json::to_vec(&body).map_err(|_| problem("not_an_object"))?;
-        let (sealed, answer) = key.seal(path, &body, &mut rng()).map_err(|_| problem("not_a_sealing_key"))?;
-        self.answer = Some(answer);
+        let origin: Origin = origin.parse().map_err(|_| problem("not_an_address"))?;
+        let request = RequestParts::new("POST", &origin, target, &[]);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a clock of this millennium")]
+        let now = UnixTime::from_secs(now_seconds as u64);
+        let exchange = self.exchange.take().ok_or_else(|| problem("not_the_answer"))?;
+        let (sealed, awaited) = exchange.seal(&key, &request, body, now, &mut rng()).map_err(failed)?;
+        self.awaited = Some(awaited);
         Ok(sealed)
     }
 
     /// Opens the answer, and locks what is to be kept of it.
     ///
     /// # Errors
-    /// `not_the_answer`; `not_a_session_token`.
+    /// `not_the_answer`, `not_a_session_token`.
     pub fn open(self, answer: &[u8]) -> Result<Opened> {
-        let opener = self.answer.ok_or_else(|| problem("not_the_answer"))?;
-        let body = opener.open(answer).map_err(|_| problem("not_the_answer"))?;
-        let mut body: Object = serde_json::from_slice(&body).map_err(|_| problem("not_the_answer"))?;
-        let mut lock = |name, next: Option<NextLock>| match (body.remove(name), next) {
-            (Some(text), Some(next)) => next.lock(token(text.get().trim_matches('"'))?).map(Some),
-            _ => Ok(None),
-        };
-        let locked = lock("session_token", self.next)?;
-        let locked_by_key = lock("device_key_token", self.added.map(NextLock::Key))?;
-        let body = serde_json::to_string(&body).map_err(|_| problem("not_the_answer"))?;
-        Ok(Opened { body, locked, locked_by_key })
+        let awaited = self.awaited.ok_or_else(|| problem("not_the_answer"))?;
+        let outcome = awaited.open(answer, &mut rng(), &mut KdfMemory::new()).map_err(failed)?;
+        let client::ExchangeOutcome { status, body, locked, locked_by_key } = outcome;
+        Ok(Opened { status, body, locked, locked_by_key })
     }
 }
 
 /// An answer without its tokens, and what is to be kept of them.
 #[wasm_bindgen(getter_with_clone)]
 pub struct Opened {
+    /// The HTTP status that the server means.
+    pub status: u16,
     /// What is left of the body, in JSON.
     pub body: String,
-    /// `plc1_…` or `pld1_…`, instead of what was kept before.
+    /// `plc1_…`, instead of what was kept under the PIN before.
     pub locked: Option<String>,
-    /// `pld1_…`, for the key that was added.
+    /// `pld1_…`, instead of what was kept under the device's key before.
     #[wasm_bindgen(js_name = lockedByKey)]
     pub locked_by_key: Option<String>,
 }

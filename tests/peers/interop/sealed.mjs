@@ -31,32 +31,52 @@ async function answerCipher(context, enc, fresh) {
   return { cipher, nonce: await derive('nonce', 96) };
 }
 
+// What it begins with, the length of the body, the body, and zeros up to a multiple of 256.
+function pad(head, body) {
+  const plain = Buffer.alloc(Math.ceil((head.length + 4 + body.length) / 256) * 256);
+  head.copy(plain);
+  plain.writeUInt32BE(body.length, head.length);
+  plain.set(body, head.length + 4);
+  return plain;
+}
+
+function unpad(buffer, headLength) {
+  const plain = Buffer.from(buffer);
+  if (plain.length % 256 !== 0) throw new Error('not padded');
+  const from = headLength + 4;
+  return { head: plain.subarray(0, headLength), body: plain.subarray(from, from + plain.readUInt32BE(headLength)) };
+}
+
+const seconds = (at) => Buffer.from(at.toString(16).padStart(16, '0'), 'hex');
+const status = (code) => Buffer.from(code.toString(16).padStart(4, '0'), 'hex');
+
 let asked;
 
 const operations = {
   // As a client.
-  async seal({ id, public_key, path, body }) {
+  async seal({ id, public_key, target, at, body }) {
     const recipientPublicKey = await suite.kem.deserializePublicKey(bytes(public_key));
     const context = await suite.createSenderContext({ recipientPublicKey, info: info(id) });
     asked = { context, enc: new Uint8Array(context.enc) };
-    const sealed = await context.seal(bytes(body), text(path));
+    const sealed = await context.seal(pad(seconds(at), bytes(body)), text(target));
     return hex(concat(header(id), asked.enc, new Uint8Array(sealed)));
   },
   async open_answer({ answer }) {
     const [fresh, sealed] = [bytes(answer).subarray(0, 32), bytes(answer).subarray(32)];
     const { cipher, nonce } = await answerCipher(asked.context, asked.enc, fresh);
-    return hex(await cipher.open(nonce, sealed, new Uint8Array()));
+    const { head, body } = unpad(await cipher.open(nonce, sealed, new Uint8Array()), 2);
+    return { status: head.readUInt16BE(), body: hex(body) };
   },
   // As a server: the body, and a sealed answer to it.
-  async serve({ id, secret_key, path, request, answer }) {
+  async serve({ id, secret_key, target, request, answer }) {
     const recipientKey = await suite.kem.deserializePrivateKey(bytes(secret_key));
     const [enc, sealed] = [bytes(request).subarray(7, 39), bytes(request).subarray(39)];
     const context = await suite.createRecipientContext({ recipientKey, enc, info: info(id) });
-    const body = hex(await context.open(sealed, text(path)));
+    const { head, body } = unpad(await context.open(sealed, text(target)), 8);
     const fresh = crypto.getRandomValues(new Uint8Array(32));
     const { cipher, nonce } = await answerCipher(context, enc, fresh);
-    const reply = await cipher.seal(nonce, bytes(answer), new Uint8Array());
-    return { body, answer: hex(concat(fresh, new Uint8Array(reply))) };
+    const reply = await cipher.seal(nonce, pad(status(404), bytes(answer)), new Uint8Array());
+    return { at: Number(head.readBigUInt64BE()), body: hex(body), answer: hex(concat(fresh, new Uint8Array(reply))) };
   },
 };
 

@@ -75,7 +75,7 @@ async fn a_client_changes_its_pin_and_adds_a_fingerprint() {
     let changed = api.post("/pin", body).await;
     let kept = lock(&changed.text("session_token"), "902714");
     let gone = api.post("/authorize", unlock(&by_key)).await;
-    assert_eq!(gone.code(), "session_ended", "whoever knew the old PIN may have added it");
+    assert_eq!(gone.code(), "device_key_ended", "whoever knew the old PIN may have added it");
     assert_eq!(open(&api, &kept, "902714").await.0.status, 200);
 }
 

@@ -1,5 +1,6 @@
-//! The HTTP contract, call by call, on both stores.
+//! The HTTP contract, call by call, on each store.
 
+use pinlatch_test_servers::{Postgres, Redis};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -8,7 +9,10 @@ use crate::server::*;
 #[tokio::test]
 async fn log_in_come_back_call_the_api_on_each_store() {
     let directory = tempfile::tempdir().unwrap();
-    for server in [Server::start("memory:"), Server::on_file(directory.path())] {
+    let (postgres, redis, secrets) = (Postgres::start(), Redis::start(), directory.path().join("secrets"));
+    let sqlite = format!("sqlite://{}", directory.path().join("demo.db").display());
+    for store in ["memory:", &sqlite, &postgres.url(), &redis.url()] {
+        let server = Server::start_with(store, &[("SECRETS", secrets.to_str().unwrap())]);
         let api = Api::of(&server);
         let login = json!({"username": "alice", "password": PASSWORD, "pin": PIN, "device": "a test"});
         let issued = api.post("/login", login).await;
@@ -33,6 +37,15 @@ async fn log_in_come_back_call_the_api_on_each_store() {
         for answer in [&issued, &opened, &me, &sessions] {
             assert_eq!(answer.headers["cache-control"], "no-store");
         }
+
+        let wrapped = opened.text("wrapped_token");
+        assert_eq!(api.authorize(&wrapped, WRONG).await.body["attempts_remaining"], 9);
+        let change = json!({"wrapped_token": wrapped, "pin": PIN, "new_pin": "902714"});
+        let changed = api.post("/pin", change).await.text("wrapped_token");
+        let token = api.authorize(&changed, "902714").await.text("access_token");
+        assert_eq!(api.with_token(Method::POST, "/logout", &token).await.status, 204);
+        assert_eq!(api.authorize(&changed, "902714").await.code(), "session_ended");
+        assert_eq!(api.with_token(Method::GET, "/api/me", &token).await.code(), "invalid_token");
     }
 }
 
@@ -197,7 +210,7 @@ fn settings_that_cannot_serve_stop_the_server() {
     for (name, value) in
         [("ADDR", "nowhere"), ("STORE", "mysql://x"), ("STORE", "sqlite://"), ("TTL", "-1"), ("TTL", "1")]
     {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pinlatch-example-axum"))
+        let output = std::process::Command::new(program())
             .env_clear()
             .env("ADDR", "127.0.0.1:0")
             .env("STORE", "memory:")
@@ -205,6 +218,6 @@ fn settings_that_cannot_serve_stop_the_server() {
             .output()
             .unwrap();
         assert!(!output.status.success(), "{name}={value}");
-        assert!(!output.stdout.is_empty(), "{name}={value} is explained");
+        assert!(!output.stderr.is_empty(), "{name}={value} is explained");
     }
 }

@@ -49,13 +49,13 @@ async fn a_shared_secret_is_not_published() {
 #[test]
 fn another_algorithm_is_refused_at_the_start() {
     for alg in ["none", "RS256", "hs256", ""] {
-        let server = Command::new(env!("CARGO_BIN_EXE_pinlatch-example-axum"))
+        let server = Command::new(program())
             .envs([("ALG", alg), ("STORE", "memory:"), ("ADDR", "127.0.0.1:0")])
-            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .output()
             .unwrap();
         assert!(!server.status.success());
-        let said = String::from_utf8(server.stdout).unwrap();
+        let said = String::from_utf8(server.stderr).unwrap();
         assert!(said.contains("ALG is not EdDSA or HS256"), "{said}");
     }
 }

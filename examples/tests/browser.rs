@@ -17,7 +17,12 @@ struct Driver {
 }
 
 impl Driver {
+    /// It takes a port that was free a moment ago; somebody else may be faster.
     fn start() -> Self {
+        (0..5).find_map(|_| Self::try_start()).expect("a driver starts")
+    }
+
+    fn try_start() -> Option<Self> {
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
         let mut child = Command::new(&program)
             .arg("--port=0")
@@ -26,13 +31,13 @@ impl Driver {
             .unwrap_or_else(|error| panic!("{program}: {error}; `tests/run` installs it"));
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = output.next().unwrap().unwrap();
+            let line = output.next()?.unwrap();
             if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
         };
         std::thread::spawn(move || output.for_each(drop));
-        Self { child, url: format!("http://127.0.0.1:{port}") }
+        Some(Self { child, url: format!("http://127.0.0.1:{port}") })
     }
 }
 

@@ -16,7 +16,7 @@ fn unlocked(kept: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_tapped_wire_has_neither_pins_nor_passwords_nor_tokens() {
+async fn a_tapped_wire_has_neither_pins_nor_passwords_nor_session_tokens() {
     for pin_stays_here in [false, true] {
         let profile = tempfile::tempdir().unwrap();
         let wire = Wire::tap().await;
@@ -44,7 +44,7 @@ async fn a_tapped_wire_has_neither_pins_nor_passwords_nor_tokens() {
             assert!(!sent.contains(secret), "{secret}: {sent}");
         }
         assert!(answered.contains("application/pinlatch-sealed-response"));
-        for secret in ["access_token", "request_key", "attempts_remaining"] {
+        for secret in ["session_token", "request_key", "attempts_remaining"] {
             assert!(!answered.contains(&format!("\"{secret}\":")), "{secret}");
         }
         if pin_stays_here {

@@ -1,8 +1,7 @@
 //! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `COOL_DOWN`, `DEMO_OUTBOX`, `GUESSES`, `PACKAGE`.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,19 +9,20 @@ use pinlatch::attempts::AttemptSchedule;
 use pinlatch::clock::WeeklyHours;
 use pinlatch::otp::{OtpPolicy, SmsTemplate};
 use pinlatch::proof::ServerKey;
-use pinlatch::sealed::SealingKey;
+use pinlatch::sealed::{SealingKey, SealingKeys};
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
 
-use crate::api::App;
-use crate::codes::{Codes, Outbox};
 use crate::limits::Limits;
-use crate::signed::Origins;
+use crate::outbox::Outbox;
+use crate::secrets::Secrets;
+use crate::{Origins, Parts, Service};
 
 /// The settings of the server.
-pub(crate) struct Config {
-    pub(crate) addr: SocketAddr,
+#[derive(Debug)]
+pub struct Config {
+    pub addr: SocketAddr,
     store: StoreUrl,
     secrets: Option<PathBuf>,
     hours: Option<WeeklyHours>,
@@ -35,15 +35,7 @@ pub(crate) struct Config {
     /// How many guesses a PIN has, without waits; the policy's schedule unless set.
     guesses: Option<AttemptSchedule>,
     /// The npm package that the page uses.
-    pub(crate) package: PathBuf,
-}
-
-/// What the environment makes.
-pub(crate) struct Parts {
-    pub(crate) app: App,
-    pub(crate) codes: Codes,
-    pub(crate) outbox: Option<Outbox>,
-    pub(crate) limits: Limits,
+    pub package: PathBuf,
 }
 
 /// What stands in the messages of the demo.
@@ -52,7 +44,7 @@ const TEXT: &str = "{code} is your code for the pinlatch demo. Never tell it to 
 const STORES: &str = "sqlite://PATH, postgres://…, redis://… or memory:";
 
 /// How access tokens are signed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Algorithm {
     /// Everybody can verify them, with the key at `/.well-known/jwks.json`.
     EdDsa,
@@ -60,6 +52,7 @@ enum Algorithm {
     Hs256,
 }
 
+#[derive(Debug)]
 enum StoreUrl {
     Memory,
     Sqlite(PathBuf),
@@ -70,7 +63,7 @@ enum StoreUrl {
 /// A variable that cannot be used. Its value may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} is not {expected}")]
-pub(crate) struct ConfigError {
+pub struct ConfigError {
     name: &'static str,
     expected: &'static str,
 }
@@ -86,7 +79,7 @@ fn variable<T>(
 }
 
 impl Config {
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+    pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             addr: variable("ADDR", "127.0.0.1:3000", "an address and port", |text| text.parse().ok())?,
             store: variable("STORE", "sqlite://pinlatch-demo.db", STORES, StoreUrl::parse)?,
@@ -103,7 +96,7 @@ impl Config {
                 text.parse().ok().map(Duration::from_secs)
             })?,
             origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
-                if text.is_empty() { Some(None) } else { Origins::parse(text).map(Some) }
+                if text.is_empty() { Some(None) } else { Origins::parse(text).ok().map(Some) }
             })?,
             guesses: variable("GUESSES", "", "3 to 10", |text| {
                 if text.is_empty() {
@@ -129,26 +122,33 @@ impl Config {
 
     /// The service, once it is known where it listens. A host does this with its own configuration, and keeps its
     /// secrets in a vault.
-    pub(crate) async fn parts(&self, listening_on: SocketAddr) -> Result<Parts, Box<dyn std::error::Error>> {
+    ///
+    /// # Errors
+    /// Secrets that cannot be read, a store that cannot be opened, settings that do not fit together.
+    pub async fn service(&self, listening_on: SocketAddr) -> Result<Service, Box<dyn std::error::Error>> {
         let secrets = match self.secrets_file() {
             Some(path) => Secrets::read_or_create(&path)?,
             None => Secrets::random()?,
         };
-        let server_key = Arc::new(ServerKey::ed25519("demo-server-1", secrets.part(4))?);
-        let sealing_keys = Arc::new([SealingKey::x25519(1, secrets.part(5))?]);
-        let origins = self.origins.clone().unwrap_or_else(|| Origins::of(listening_on));
+        let origins = match &self.origins {
+            Some(origins) => origins.clone(),
+            None => Origins::of(listening_on)?,
+        };
         let sessions = self.sessions(&secrets).await?;
         let (outbox, limits) = (Outbox::default(), Limits::new());
-        let template = SmsTemplate::new(TEXT, origins.domain())?;
+        let template = SmsTemplate::new(TEXT, origins.main().host())?;
         let waits = [1, 2, 5, 10].map(|times| self.cool_down * times);
         let policy = OtpPolicy::builder(6).hint(true).cool_downs(waits).build()?;
         let codes = sessions.one_time_codes(outbox.clone(), template).policy(policy).limits(limits.clone()).build();
-        Ok(Parts {
-            codes: Codes { codes, sessions: sessions.clone() },
-            app: App { sessions, origins, server_key, sealing_keys },
+        Ok(Service(Arc::new(Parts {
+            sessions,
+            codes,
+            origins,
+            server_key: ServerKey::ed25519("demo-server-1", secrets.part(4))?,
+            sealing_keys: SealingKeys::new([SealingKey::x25519(1, secrets.part(5))?])?,
             outbox: self.outbox.then_some(outbox),
             limits,
-        })
+        })))
     }
 
     async fn sessions(&self, secrets: &Secrets) -> Result<Sessions, Box<dyn std::error::Error>> {
@@ -173,7 +173,7 @@ impl Config {
         let policy = policy.attempts(self.guesses.clone().unwrap_or_default()).build()?;
         let builder = Sessions::builder(key_ring, store, access_tokens).policy(policy);
         let builder = match &self.hours {
-            Some(hours) => builder.clock(Arc::new(hours.clone())),
+            Some(hours) => builder.clock(hours.clone()),
             None => builder,
         };
         Ok(builder.build()?)
@@ -206,43 +206,5 @@ impl StoreUrl {
             ("redis" | "rediss", _) => Some(Self::Redis(text.to_owned())),
             _ => None,
         }
-    }
-}
-
-/// The pepper, the index key, three signing keys and the sealing key of the demo, 32 bytes each.
-///
-/// They lie in a file, so that sessions survive a restart and several instances know each other's. In production they
-/// do not lie beside the database: whoever copies the one must not get the other.
-struct Secrets([u8; Self::LEN]);
-
-impl Secrets {
-    const LEN: usize = 6 * 32;
-
-    fn random() -> Result<Self, std::io::Error> {
-        let mut bytes = [0; Self::LEN];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// Of several instances that start at once, one makes the file, whole, and all read it.
-    fn read_or_create(path: &Path) -> Result<Self, std::io::Error> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&Self::random()?.0)?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.error),
-            _ => {}
-        }
-        let bytes = std::fs::read(path)?.try_into().map_err(|_| {
-            let problem =
-                format!("{} does not have {} bytes, as the secrets of this demo have", path.display(), Self::LEN);
-            std::io::Error::new(std::io::ErrorKind::InvalidData, problem)
-        })?;
-        Ok(Self(bytes))
-    }
-
-    fn part(&self, at: usize) -> &[u8] {
-        &self.0[at * 32..][..32]
     }
 }

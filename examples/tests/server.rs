@@ -11,6 +11,12 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const PIN: &str = "739216";
 pub(crate) const WRONG: &str = "739217";
 
+/// The example whose tests these are.
+pub(crate) fn program() -> &'static str {
+    let axum = option_env!("CARGO_BIN_EXE_pinlatch-example-axum");
+    axum.or(option_env!("CARGO_BIN_EXE_pinlatch-example-actix")).expect("cargo says where the example is")
+}
+
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
@@ -23,7 +29,7 @@ impl Server {
     }
 
     pub(crate) fn start_with(store: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pinlatch-example-axum"))
+        let mut child = Command::new(program())
             .env_clear()
             .env("ADDR", "127.0.0.1:0")
             .env("STORE", store)
