@@ -24,20 +24,17 @@ impl Driver {
 
     fn try_start() -> Option<Self> {
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
-        let mut child = Command::new(&program)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}; `tests/run` installs it"));
-        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = output.next()?.unwrap();
-            if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+        let child = Command::new(&program).arg("--port=0").stdout(Stdio::piped()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{program}: {error}; `tests/run` installs it"));
+        let mut driver = Self { child, url: String::new() };
+        let mut output = BufReader::new(driver.child.stdout.take()?).lines();
+        while driver.url.is_empty() {
+            if let Some((_, port)) = output.next()?.unwrap().rsplit_once("started successfully on port ") {
+                driver.url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
             }
-        };
+        }
         std::thread::spawn(move || output.for_each(drop));
-        Some(Self { child, url: format!("http://127.0.0.1:{port}") })
+        Some(driver)
     }
 }
 

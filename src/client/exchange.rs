@@ -201,7 +201,7 @@ impl AwaitedAnswer {
     ) -> Result<ExchangeOutcome, ExchangeError> {
         let answer = self.opener.open(answer)?;
         let mut body: Object = serde_json::from_slice(&answer.body).map_err(|_| NotTheAnswer)?;
-        let mut take = |name: &str| body.remove(name).map(token).transpose();
+        let mut take = |name: &str| body.remove(name).map(|text| token(&text)).transpose();
         let (next, key_token) = (take(TOKEN)?, take(KEY_TOKEN)?);
         let (mut locked, mut locked_by_key) = (None, None);
         match next.zip(self.locks.session_token) {
@@ -221,8 +221,7 @@ impl AwaitedAnswer {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a token is taken out of the body, and gone")]
-fn token(text: Box<RawValue>) -> Result<PlainToken, NotForThisLock> {
+fn token(text: &RawValue) -> Result<PlainToken, NotForThisLock> {
     text.get().trim_matches('"').parse().map_err(|_| NotForThisLock)
 }
 

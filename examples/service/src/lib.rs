@@ -3,7 +3,12 @@
 //! Each call takes what a framework has read and gives an [`Answer`]. `examples/axum` and `examples/actix` show the rest:
 //! routes, and reading requests.
 
-#![allow(missing_docs, reason = "an example is read, and nobody's dependency")]
+#![allow(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    reason = "an example is read, and nobody's dependency"
+)]
 
 mod answer;
 mod begin;
@@ -41,6 +46,7 @@ use pinlatch::{OneTimeCodes, Problem, Sessions};
 
 use self::limits::Limits;
 use self::outbox::Outbox;
+use self::problem::{tell, unavailable};
 
 /// The most bytes of a request's body.
 pub const MAX_BODY: usize = 16 * 1024;
@@ -73,9 +79,11 @@ impl Service {
         loop {
             every_two_minutes.tick().await;
             self.0.limits.tidy_up();
-            while let Ok(AT_ONCE..) =
-                self.0.sessions.purge(AT_ONCE).await.map(|purged| u32::try_from(purged).unwrap_or(AT_ONCE))
-            {
+            loop {
+                match self.0.sessions.purge(AT_ONCE).await.map_err(tell) {
+                    Ok(purged) if purged >= u64::from(AT_ONCE) => {}
+                    Ok(_) | Err(_) => break,
+                }
             }
         }
     }
@@ -84,5 +92,5 @@ impl Service {
 /// Goes on when the client goes away: web frameworks drop a handler then, and a guess that was charged for a right PIN
 /// would never be taken back.
 async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
-    tokio::spawn(work).await.map_err(|_| Problem::new(503, "unavailable", "The service is not available; try again."))
+    tokio::spawn(work).await.map_err(|_| unavailable())
 }
