@@ -102,6 +102,7 @@ impl<'a> RequestParts<'a> {
     }
 
     /// Method and whole address, as both sides of a request know them.
+    #[cfg(feature = "sealed")]
     pub(crate) fn target(&self) -> Option<String> {
         let mut target = String::new();
         self.push_value("@method", &mut target).ok()?;
