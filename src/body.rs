@@ -25,6 +25,10 @@ pub enum RecordRefused {
         /// The pepper that is missing.
         id: PepperId,
     },
+    /// Authentic, and in a format that this version does not know: another server runs a newer one. It must not be
+    /// overwritten.
+    #[error("the record has a format of a newer version")]
+    UnknownFormat,
 }
 
 const ID_LEN: usize = 4;
@@ -55,7 +59,7 @@ pub fn subject_record(
 /// [`RecordRefused`].
 pub fn read_session(keys: &Keys, record: &Record) -> Result<SessionState, RecordRefused> {
     let encoding = open(keys, record)?;
-    SessionState::decode(SessionId::from_bytes(record.key.id), encoding).map_err(|_| RecordRefused::NotAuthentic)
+    SessionState::decode(SessionId::from_bytes(record.key.id), encoding).map_err(|_| RecordRefused::UnknownFormat)
 }
 
 /// Reads the record of a subject.
@@ -63,7 +67,7 @@ pub fn read_session(keys: &Keys, record: &Record) -> Result<SessionState, Record
 /// # Errors
 /// [`RecordRefused`].
 pub fn read_subject(keys: &Keys, record: &Record) -> Result<SubjectState, RecordRefused> {
-    SubjectState::decode(open(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
+    SubjectState::decode(open(keys, record)?).map_err(|_| RecordRefused::UnknownFormat)
 }
 
 /// Makes a record that belongs to nobody in particular.
@@ -178,7 +182,19 @@ mod tests {
             match read_subject(&keys(), &copy).unwrap_err() {
                 RecordRefused::NotAuthentic => assert!(!newer, "{copy:?}"),
                 RecordRefused::NewerPepper { .. } => assert!(newer, "{copy:?}"),
+                RecordRefused::UnknownFormat => panic!("nobody can edit a row into another format: {copy:?}"),
             }
         }
+    }
+
+    /// What a newer version has written is not damaged, and nobody logs anybody out because of it.
+    #[test]
+    fn an_authentic_row_in_a_format_of_the_future_is_no_broken_one() {
+        let Record { key, owner, revision, expires_at, .. } = record();
+        let future = seal(&keys(), key, owner, revision, expires_at, &[200; 40]);
+        assert_eq!(read_subject(&keys(), &future).unwrap_err(), RecordRefused::UnknownFormat);
+        let session = RecordKey { kind: crate::record::RecordKind::Session, ..key };
+        let future = seal(&keys(), session, owner, revision, expires_at, &[200; 40]);
+        assert_eq!(read_session(&keys(), &future).unwrap_err(), RecordRefused::UnknownFormat);
     }
 }

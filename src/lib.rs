@@ -26,6 +26,12 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The manual has everything else: [concepts](manual::concepts) with a picture,
+//! [getting started](manual::getting_started) with axum and actix, [who sees the PIN](manual::wraps),
+//! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines),
+//! [browsers](manual::browsers), [monitoring](manual::monitoring), [threats](manual::threats),
+//! [upgrading](manual::upgrading), and a [comparison](manual::comparison).
+//!
 //! Argon2id is slow without optimization. Give your `Cargo.toml` a `[profile.dev.package."*"]` with `opt-level = 2`.
 //!
 //! # One way through
@@ -166,6 +172,9 @@ pub mod conformance;
 mod service;
 
 pub mod stores;
+
+#[cfg(any(doc, doctest))]
+pub mod manual;
 
 #[cfg(test)]
 mod testing;

@@ -309,7 +309,7 @@ mod exchange {
     #[test]
     fn what_is_no_answer_keeps_what_there_is() {
         for (answer, expected) in [
-            ("", ExchangeError::Answer(NotTheAnswer)),
+            ("x", ExchangeError::Answer(NotTheAnswer)),
             ("[]", ExchangeError::Answer(NotTheAnswer)),
             (r#"{"session_token":null}"#, ExchangeError::Token(pinlatch::client::NotForThisLock)),
             (r#"{"session_token":"pls1_x"}"#, ExchangeError::Token(pinlatch::client::NotForThisLock)),
@@ -321,6 +321,7 @@ mod exchange {
             let exchange = Exchange::with_pin(&locked("739216"), &Pin::new("739216").unwrap(), &mut KdfMemory::new());
             assert_eq!(call(exchange, answer).1.unwrap_err(), expected, "{answer}");
         }
+        assert_eq!(call(Exchange::bare(), "").1.unwrap().body, "{}");
         let (_, refused) = call(Exchange::bare(), r#"{"code":"wrong_pin"}"#);
         let refused = refused.unwrap();
         assert_eq!((refused.locked, refused.locked_by_key), (None, None));

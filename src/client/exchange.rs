@@ -92,7 +92,7 @@ pub enum ExchangeError {
     /// The body could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The answer is damaged, not to this request, or not an object in JSON. What is kept stays good.
+    /// The answer is damaged, not to this request, or neither empty nor an object in JSON. What is kept stays good.
     #[error(transparent)]
     Answer(#[from] NotTheAnswer),
     /// A token of the answer is not one for the lock that waits for it.
@@ -105,7 +105,7 @@ pub enum ExchangeError {
 pub struct ExchangeOutcome {
     /// The HTTP status that the server means.
     pub status: u16,
-    /// The body without its tokens.
+    /// The body without its tokens: an object in JSON.
     pub body: String,
     /// `plc1_…`, to be kept instead of what was kept under the PIN before, in one write.
     pub locked: Option<String>,
@@ -200,7 +200,10 @@ impl AwaitedAnswer {
         memory: &mut KdfMemory,
     ) -> Result<ExchangeOutcome, ExchangeError> {
         let answer = self.opener.open(answer)?;
-        let mut body: Object = serde_json::from_slice(&answer.body).map_err(|_| NotTheAnswer)?;
+        let mut body = Object::new();
+        if !answer.body.is_empty() {
+            body = serde_json::from_slice(&answer.body).map_err(|_| NotTheAnswer)?;
+        }
         let mut take = |name: &str| body.remove(name).map(|text| token(&text)).transpose();
         let (next, key_token) = (take(TOKEN)?, take(KEY_TOKEN)?);
         let (mut locked, mut locked_by_key) = (None, None);

@@ -20,7 +20,7 @@ pub fn challenge_record(keys: &Keys, state: &ChallengeState, revision: u64) -> R
 /// [`RecordRefused`].
 pub fn read_challenge(keys: &Keys, record: &Record) -> Result<ChallengeState, RecordRefused> {
     let id = OtpChallengeId::from_bytes(record.key.id);
-    ChallengeState::decode(id, encoding_of(keys, record)?).map_err(|_| RecordRefused::NotAuthentic)
+    ChallengeState::decode(id, encoding_of(keys, record)?).map_err(|_| RecordRefused::UnknownFormat)
 }
 
 /// Makes the record of a recipient.
@@ -39,5 +39,5 @@ pub fn read_recipient(keys: &Keys, record: &Record, recipient: &Recipient) -> Re
     if record.key != keys.recipient_record(recipient) {
         return Err(RecordRefused::NotAuthentic);
     }
-    RecipientState::decode(recipient.clone(), encoding).map_err(|_| RecordRefused::NotAuthentic)
+    RecipientState::decode(recipient.clone(), encoding).map_err(|_| RecordRefused::UnknownFormat)
 }
