@@ -86,7 +86,11 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
                 continue;
             }
+            // The manual is prose, and programs of its readers.
             let relative = path.strip_prefix(&root).unwrap().with_extension("");
+            if relative.starts_with("manual") || path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let module = relative.iter().next().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
             let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim().to_owned()));
