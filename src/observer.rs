@@ -155,7 +155,8 @@ pub enum Event {
         /// Of which challenge.
         challenge_id: OtpChallengeId,
     },
-    /// A record was edited, damaged, or made under a pepper that is no longer accepted; it counts as absent.
+    /// A record was edited, damaged, or made under a pepper that is no longer accepted, and counts as absent; or it is of a
+    /// newer pepper or a newer version of this library, and the call failed as if the store had not answered.
     RecordRefused {
         /// Which record.
         key: RecordKey,
@@ -184,7 +185,8 @@ impl Observer for NoObserver {
     fn observe(&self, _event: &Event) {}
 }
 
-/// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack at `WARN`.
+/// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack or does not work
+/// at `WARN`.
 #[cfg(all(feature = "service", feature = "tracing"))]
 pub(crate) fn trace(event: &Event) {
     match event {
@@ -194,6 +196,10 @@ pub(crate) fn trace(event: &Event) {
         | Event::WrongCode { .. }
         | Event::MessageThrottled { .. }
         | Event::CodeThrottled { .. }
+        | Event::CodeNotSent { .. }
+        | Event::ChargeKept { .. }
+        | Event::ExcessKept { .. }
+        | Event::Replayed { .. }
         | Event::RecordRefused { .. } => tracing::warn!(target: "pinlatch", ?event),
         _ => tracing::info!(target: "pinlatch", ?event),
     }

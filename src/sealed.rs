@@ -13,8 +13,8 @@
 //! answer  = fresh bytes, 32 · sealed (status, 2 bytes · length, 4 · body · zeros) · tag, 16
 //! ```
 //!
-//! The zeros fill up to a multiple of 256 bytes, so that the length of a PIN does not show. The answer travels with the status
-//! 200; its own is inside.
+//! The zeros fill up to a multiple of 256 bytes, and in an answer of 2,048, so that neither the length of a PIN shows nor
+//! whether it was right. The answer travels with the status 200; its own is inside.
 //!
 //! ```
 //! use pinlatch::proof::{Origin, RequestParts};
@@ -76,8 +76,10 @@ pub const WINDOW: Duration = Duration::from_secs(120);
 
 const HEADER_LEN: usize = 1 + SUITE.len();
 const FRESH_LEN: usize = 32;
-/// Lengths are multiples of this.
-const STEP: usize = 256;
+/// Lengths of requests are multiples of this.
+const REQUEST_STEP: usize = 256;
+/// Those of answers, so that a refusal is as long as what a right PIN brings.
+const ANSWER_STEP: usize = 2048;
 
 /// A key that cannot serve. Correct the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -246,7 +248,7 @@ impl SealingPublicKey {
         rng: &mut R,
     ) -> Result<(Vec<u8>, AnswerOpener), SealError> {
         let (header, target) = (header(self.id), request.target().ok_or(SealError::Request)?);
-        let plain = pad(&now.as_secs().to_be_bytes(), body).ok_or(SealError::Request)?;
+        let plain = pad(&now.as_secs().to_be_bytes(), body, REQUEST_STEP).ok_or(SealError::Request)?;
         let sealed = self.key.seal(&info(&header), target.as_bytes(), &plain, RESPONSE_TYPE.as_bytes(), rng);
         let sealed = sealed.map_err(|NotAuthentic| SealError::PublicKey)?;
         let request = [&header[..], &sealed.encapsulated_key, &sealed.ciphertext].concat();
@@ -282,14 +284,14 @@ impl Exchange {
 }
 
 /// What it begins with, its length, the body, and zeros. Nothing of 4 GiB.
-fn pad(head: &[u8], body: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn pad(head: &[u8], body: &[u8], step: usize) -> Option<Zeroizing<Vec<u8>>> {
     let len = u32::try_from(body.len()).ok()?.to_be_bytes();
     let whole = head.len() + len.len() + body.len();
-    let mut plain = Zeroizing::new(Vec::with_capacity(whole.next_multiple_of(STEP)));
+    let mut plain = Zeroizing::new(Vec::with_capacity(whole.next_multiple_of(step)));
     for part in [head, &len, body] {
         plain.extend_from_slice(part);
     }
-    plain.resize(whole.next_multiple_of(STEP), 0);
+    plain.resize(whole.next_multiple_of(step), 0);
     Some(plain)
 }
 
@@ -383,7 +385,7 @@ impl AnswerSealer {
     pub fn seal<R: CryptoRng>(self, status: u16, body: &[u8], rng: &mut R) -> Vec<u8> {
         let mut fresh = [0; FRESH_LEN];
         rng.fill_bytes(&mut fresh);
-        let plain = pad(&status.to_be_bytes(), body).expect("answers of 4 GiB are not sealed");
+        let plain = pad(&status.to_be_bytes(), body, ANSWER_STEP).expect("answers of 4 GiB are not sealed");
         [&fresh[..], &self.0.answer_key(&fresh).seal(&plain)].concat()
     }
 }

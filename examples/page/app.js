@@ -268,8 +268,9 @@ function openAccess(grant) {
 }
 
 // Signs what it sends, where there is the package for it.
-function signedSend({ session_id: sessionId, request_key: requestKey, access_token: accessToken }) {
-  return device().then((pinlatch) => pinlatch?.signer({ sessionId, requestKey, accessToken }));
+async function signedSend({ session_id: sessionId, request_key: requestKey, access_token: accessToken }) {
+  const [pinlatch, sealing] = [await device(), await askServer()];
+  return pinlatch?.signer({ sessionId, requestKey, accessToken, ahead: sealing.ahead });
 }
 
 function showAccessLeft(left) {
@@ -703,6 +704,18 @@ function fillPhone() {
   $('phone-submit').focus();
 }
 
+// What the device has is known before anything is shown.
+async function begin() {
+  const problem = await device().then(
+    (pinlatch) => {
+      hasDevice = Boolean(pinlatch);
+    },
+    () => new Problem('unreachable'),
+  );
+  if (problem) showEnded(problem);
+  else goHome();
+}
+
 function start() {
   $('login-form').addEventListener('submit', submitCredentials);
   onClick('fill-demo', fillDemo);
@@ -725,7 +738,7 @@ function start() {
     if (document.body.dataset.reason === 'unknown_server') keepServer(null);
     showLogin();
   });
-  onClick('ended-retry', () => goHome());
+  onClickOnce('ended-retry', begin);
   onClickOnce('call-api', callApi);
   onClickOnce('transfer', transfer);
   onClickOnce('key-unlock', unlockByKey);
@@ -734,10 +747,7 @@ function start() {
   onClickOnce('logout', () => logOut('/logout', 'You are logged out on this device.'));
   onClickOnce('logout-all', () => logOut('/logout-all', 'You are logged out everywhere.'));
   addEventListener('storage', onStorageChange);
-  device().then((pinlatch) => {
-    hasDevice = Boolean(pinlatch);
-    goHome();
-  });
+  begin();
 }
 
 start();

@@ -1,32 +1,46 @@
 // The npm package of pinlatch, if the server has it: tokens under PINs that stay here, and under keys of the platform.
 
 import { Problem } from './server.js';
-import { keepServer, storedServer } from './storage.js';
+import { hasMetServer, keepServer, storedServer } from './storage.js';
+
+const TIMEOUT_MS = 30_000;
 
 let loading;
 
-// Resolves to nothing where there is no package, or no WebAssembly.
+// Resolves to nothing where the server has no package, and nobody knows one. Whatever else keeps it away is no reason to go on
+// without it.
 export function device() {
-  loading ??= load();
+  loading ??= load().catch((problem) => {
+    loading = undefined;
+    throw problem;
+  });
   return loading;
 }
 
 async function load() {
+  if (!(await isThere())) return null;
   try {
     const pinlatch = await import('/pinlatch/index.js');
     await pinlatch.load();
     return pinlatch;
   } catch {
-    return null;
+    throw new Problem('network');
   }
 }
 
+async function isThere() {
+  if (typeof WebAssembly === 'undefined') return false;
+  const answer = await fetch('/pinlatch/index.js', { method: 'GET', signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+  if (!answer || (!answer.ok && answer.status !== 404)) throw new Problem('network');
+  return answer.ok;
+}
+
 // For which key calls are sealed: of the server that the device knows, which proves with each call that it is the one, or of
-// one that it meets for the first time, and knows from then on. Nothing where there is no package to seal with.
+// one that it meets for the first time, and knows from then on. Nothing where there has never been a package to seal with.
 export async function askServer() {
   const [pinned, pinlatch] = [storedServer(), await device()];
   if (!pinlatch) {
-    if (pinned) throw new Problem('unknown_server'); // It keeps the package from the page, so that nobody can ask.
+    if (hasMetServer()) throw new Problem('unknown_server'); // It keeps the package from the page, so that nobody can ask.
     return undefined;
   }
   try {

@@ -42,9 +42,11 @@ export const storedKey = () => JSON.parse(store.getItem(DEVICE_KEY));
 export const keepKey = (key) => keep(DEVICE_KEY, JSON.stringify(key));
 export const forgetKey = () => store.removeItem(DEVICE_KEY);
 
-// The key of the server that the device has met: ids and keys.
+// The key of the server that the device knows, ids and keys; nothing if it is to meet another one. A device that has sealed its
+// calls once goes on doing so.
 export const storedServer = () => JSON.parse(store.getItem(SERVER_KEY));
-export const keepServer = (keys) => (keys ? keep(SERVER_KEY, JSON.stringify(keys)) : store.removeItem(SERVER_KEY));
+export const keepServer = (keys) => keep(SERVER_KEY, JSON.stringify(keys));
+export const hasMetServer = () => store.getItem(SERVER_KEY) !== null;
 
 // A storage that is full must not cost the session: the page goes on in memory until it is closed.
 export function keep(key, value) {
@@ -65,9 +67,10 @@ export function forgetTokenIfStill(token) {
   if (storedToken() === token) store.removeItem(TOKEN_KEY);
 }
 
+// Whose server it was is remembered: the next login goes to that one.
 export function forgetDevice() {
   return withTokenLock(() => {
-    for (const key of ALL_KEYS) store.removeItem(key);
+    for (const key of ALL_KEYS) if (key !== SERVER_KEY) store.removeItem(key);
   });
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use serde_json::value::{RawValue, to_raw_value};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{ClientKdf, ClientPin, DeviceKey, DeviceLocked, NotForThisLock, PinLocked};
 use crate::pin::{NewPin, Pin};
@@ -101,7 +101,7 @@ pub enum ExchangeError {
 }
 
 /// What came of a call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExchangeOutcome {
     /// The HTTP status that the server means.
     pub status: u16,
@@ -138,6 +138,9 @@ impl Exchange {
     pub fn with_key(locked: &DeviceLocked, key: DeviceKey) -> Self {
         Self::new(Some(locked.unlock(&key)), NextLock::Key(key))
     }
+
+    /// What a body has room for before it moves.
+    const MAX_BODY: usize = 4096;
 
     fn new(token: Option<PlainToken>, next: NextLock) -> Self {
         Self { token, locks: NextLocks { session_token: Some(next), device_key_token: None } }
@@ -176,7 +179,13 @@ impl Exchange {
             let token = to_raw_value(token.expose_secret()).map_err(|_| ExchangeError::Body)?;
             body.insert(TOKEN.to_owned(), token);
         }
-        let body = Zeroizing::new(serde_json::to_vec(&body).map_err(|_| ExchangeError::Body)?);
+        // Grown in place, it would leave pieces behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(Self::MAX_BODY));
+        serde_json::to_writer(&mut *text, &body).map_err(|_| ExchangeError::Body)?;
+        if let Some(token) = body.remove(TOKEN) {
+            erase(token);
+        }
+        let body = text;
         let (sealed, opener) = key.seal(request, &body, now, rng)?;
         Ok((sealed, AwaitedAnswer { locks: self.locks, opener }))
     }
@@ -204,7 +213,7 @@ impl AwaitedAnswer {
         if !answer.body.is_empty() {
             body = serde_json::from_slice(&answer.body).map_err(|_| NotTheAnswer)?;
         }
-        let mut take = |name: &str| body.remove(name).map(|text| token(&text)).transpose();
+        let mut take = |name: &str| body.remove(name).map(token).transpose();
         let (next, key_token) = (take(TOKEN)?, take(KEY_TOKEN)?);
         let (mut locked, mut locked_by_key) = (None, None);
         match next.zip(self.locks.session_token) {
@@ -224,13 +233,25 @@ impl AwaitedAnswer {
     }
 }
 
-fn token(text: &RawValue) -> Result<PlainToken, NotForThisLock> {
-    text.get().trim_matches('"').parse().map_err(|_| NotForThisLock)
+fn token(text: Box<RawValue>) -> Result<PlainToken, NotForThisLock> {
+    let token = text.get().trim_matches('"').parse().map_err(|_| NotForThisLock);
+    erase(text);
+    token
+}
+
+fn erase(text: Box<RawValue>) {
+    Box::<str>::from(text).zeroize();
 }
 
 impl core::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Exchange([redacted])")
+    }
+}
+
+impl core::fmt::Debug for ExchangeOutcome {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "ExchangeOutcome({}, [redacted])", self.status)
     }
 }
 

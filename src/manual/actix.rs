@@ -31,6 +31,11 @@ fn password_is_right(username: &str, password: &str) -> bool {
     (username, password) == ("alice", "correct horse battery staple")
 }
 
+/// A body with tokens, which no cache may keep.
+fn tokens(body: Value) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
+}
+
 /// Any error of pinlatch, as an answer.
 #[derive(Debug)]
 struct Failure(Problem);
@@ -68,16 +73,17 @@ struct Login {
     pin: String,
 }
 
-async fn login(sessions: Data<Sessions>, body: Json<Login>) -> Result<Json<Value>, Failure> {
+async fn login(sessions: Data<Sessions>, body: Json<Login>) -> Result<HttpResponse, Failure> {
     let body = body.into_inner();
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     sessions.check_new_pin(&pin)?; // before the password is looked at: then the answer says nothing about it
     if !password_is_right(&body.username, &body.password) {
         return Err(Problem::new(401, "invalid_credentials", "Wrong username or password.").into());
     }
+    // Better: the primary key of your users.
     let subject = Subject::new(body.username).map_err(|_| Problem::bad_request())?;
     let issued = sessions.login(FullLogin::vouched_by_host(subject), pin).await?;
-    Ok(Json(json!({"wrapped_token": issued.device_token.as_str()})))
+    Ok(tokens(json!({"wrapped_token": issued.device_token.as_str()})))
 }
 
 #[derive(Deserialize)]
@@ -86,7 +92,11 @@ struct Unlock {
     pin: String,
 }
 
-async fn authorize(sessions: Data<Sessions>, request: HttpRequest, body: Json<Unlock>) -> Result<Json<Value>, Failure> {
+async fn authorize(
+    sessions: Data<Sessions>,
+    request: HttpRequest,
+    body: Json<Unlock>,
+) -> Result<HttpResponse, Failure> {
     let (sessions, body) = (sessions.as_ref().clone(), body.into_inner());
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     let context = match request.peer_addr() {
@@ -97,7 +107,7 @@ async fn authorize(sessions: Data<Sessions>, request: HttpRequest, body: Json<Un
     let unlock = async move { sessions.unlock(&body.wrapped_token, &pin, &context).await };
     let lost = |_| Problem::new(503, "unavailable", "The service is not available; try again.");
     let opened = actix_web::rt::spawn(unlock).await.map_err(lost)??;
-    Ok(Json(json!({
+    Ok(tokens(json!({
         "wrapped_token": opened.device_token.as_str(), // replaces the one that the device has
         "access_token": opened.access_token.as_str(),
         "expires_in": opened.access_token.expires_in().as_secs(),

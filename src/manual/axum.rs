@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -35,6 +36,13 @@ fn password_is_right(username: &str, password: &str) -> bool {
     (username, password) == ("alice", "correct horse battery staple")
 }
 
+/// A body with tokens, which no cache may keep.
+type Tokens = ([(HeaderName, &'static str); 1], Json<Value>);
+
+fn tokens(body: Value) -> Tokens {
+    ([(CACHE_CONTROL, "no-store")], Json(body))
+}
+
 /// Any error of pinlatch, as an answer.
 struct Failure(Problem);
 
@@ -60,15 +68,16 @@ struct Login {
     pin: String,
 }
 
-async fn login(State(sessions): State<Sessions>, Json(body): Json<Login>) -> Result<Json<Value>, Failure> {
+async fn login(State(sessions): State<Sessions>, Json(body): Json<Login>) -> Result<Tokens, Failure> {
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     sessions.check_new_pin(&pin)?; // before the password is looked at: then the answer says nothing about it
     if !password_is_right(&body.username, &body.password) {
         return Err(Problem::new(401, "invalid_credentials", "Wrong username or password.").into());
     }
+    // Better: the primary key of your users.
     let subject = Subject::new(body.username).map_err(|_| Problem::bad_request())?;
     let issued = sessions.login(FullLogin::vouched_by_host(subject), pin).await?;
-    Ok(Json(json!({"wrapped_token": issued.device_token.as_str()})))
+    Ok(tokens(json!({"wrapped_token": issued.device_token.as_str()})))
 }
 
 #[derive(Deserialize)]
@@ -81,14 +90,14 @@ async fn authorize(
     State(sessions): State<Sessions>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     Json(body): Json<Unlock>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Tokens, Failure> {
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     let context = RequestContext::new().with_ip(client.ip());
     // In a task of its own: axum drops a handler whose client goes away, and the guess would stay charged.
     let unlock = async move { sessions.unlock(&body.wrapped_token, &pin, &context).await };
     let lost = |_| Problem::new(503, "unavailable", "The service is not available; try again.");
     let opened = tokio::spawn(unlock).await.map_err(lost)??;
-    Ok(Json(json!({
+    Ok(tokens(json!({
         "wrapped_token": opened.device_token.as_str(), // replaces the one that the device has
         "access_token": opened.access_token.as_str(),
         "expires_in": opened.access_token.expires_in().as_secs(),

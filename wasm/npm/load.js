@@ -3,10 +3,13 @@
 import init from './dist/pinlatch.js';
 
 const source = new URL('./dist/pinlatch_bg.wasm', import.meta.url);
+const TIMEOUT_MS = 30_000;
+
 let loading;
 
 async function compile() {
-  const module = await WebAssembly.compile(await (await fetch(source)).arrayBuffer());
+  const response = await fetch(source, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const module = await WebAssembly.compile(await response.arrayBuffer());
   await init({ module_or_path: module });
   return module;
 }

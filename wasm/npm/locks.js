@@ -9,9 +9,17 @@ import { load } from './load.js';
 
 const TIMEOUT_MS = 60_000;
 
+function begin() {
+  try {
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch {
+    throw new Error('no_worker');
+  }
+}
+
 async function run(how, args, { url, ...call }) {
   const module = await load();
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  const worker = begin();
   let timer;
   const outcome = new Promise((resolve, reject) => {
     worker.addEventListener('message', ({ data: { result, error } }) => {

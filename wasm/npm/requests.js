@@ -23,7 +23,7 @@ export function signer({ sessionId, requestKey, accessToken, ahead = 0 }) {
     parts.free();
     all.set('signature-input', input);
     all.set('signature', signature);
-    return fetch(url, { ...more, method, body, headers: all });
+    return fetch(url, { redirect: 'error', ...more, method, body, headers: all });
   };
 }
 
@@ -59,8 +59,13 @@ export async function askServer(pinned, url = DIRECTORY) {
 
 async function get(url, headers) {
   try {
-    const options = { headers, cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(TIMEOUT_MS) };
-    const response = await fetch(url, options);
+    const response = await fetch(url, {
+      headers,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      cache: 'no-store',
+      credentials: 'omit',
+      redirect: 'error',
+    });
     return { response, body: new Uint8Array(await response.arrayBuffer()) };
   } catch {
     throw new Error('network');
@@ -72,6 +77,7 @@ function keysIn(directory, ahead) {
   const { keys } = JSON.parse(new TextDecoder().decode(directory));
   const withCurve = (curve) => keys.filter(({ crv }) => crv === curve);
   const sealing = withCurve('X25519').map(({ kid, x }) => ({ id: Number(kid), key: x, ahead }))[0];
-  if (!sealing) throw new Error('not_a_sealing_key');
-  return { signing: withCurve('Ed25519').map(({ kid, x }) => [kid, x]), sealing };
+  const signing = withCurve('Ed25519').map(({ kid, x }) => [kid, x]);
+  if (!sealing || signing.length === 0) throw new Error('not_a_sealing_key');
+  return { signing, sealing };
 }

@@ -30,11 +30,13 @@ function seal(exchange, url, body, { id, key, ahead = 0 } = {}) {
   return exchange.seal(id, key, origin, pathname + search, JSON.stringify(body), Date.now() / 1000 + ahead);
 }
 
-async function post(url, headers, body) {
+async function post(url, more, body) {
+  const headers = new Headers(more);
+  headers.set('content-type', SEALED_REQUEST);
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { ...headers, 'content-type': SEALED_REQUEST },
+      headers,
       body,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       cache: 'no-store',

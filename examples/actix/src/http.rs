@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::pin::Pin;
 
-use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::body::{BoxBody, MessageBody, to_bytes_limited};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
@@ -13,7 +13,7 @@ use actix_web::web::{Bytes, Data, Json};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, Responder};
 use futures_util::stream;
 use pinlatch::{Problem, RequestContext, VerifiedAccess};
-use pinlatch_example_service::{Answer, Leaving, Received, Service};
+use pinlatch_example_service::{Answer, Entered, Leaving, MAX_ANSWER, Received, Service};
 use serde::de::DeserializeOwned;
 
 /// What a call answers.
@@ -139,16 +139,25 @@ pub(crate) async fn edge(
     }
     let body = request.extract::<Bytes>().await.map_err(|_| refused(Problem::bad_request(), request.request()))?;
     received.has_body = !body.is_empty();
-    let (visit, body, was_sealed) =
-        service.enter(received, body.into()).map_err(|problem| refused(problem, request.request()))?;
-    if was_sealed {
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    request.set_payload(Payload::from(Box::pin(stream::once(ready(Ok(Bytes::from(body))))) as Pin<Box<_>>));
-    let (request, response) = next.call(request).await?.into_parts();
+    let (visit, entered) = service.enter(received, body.into());
+    let (request, response) = match entered {
+        Ok(Entered { body, was_sealed }) => {
+            if was_sealed {
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
+            request.set_payload(Payload::from(Box::pin(stream::once(ready(Ok(Bytes::from(body))))) as Pin<Box<_>>));
+            next.call(request).await?.map_into_boxed_body().into_parts()
+        }
+        Err(problem) => {
+            let (request, _) = request.into_parts();
+            let response = Reply::from(problem).respond_to(&request);
+            (request, response)
+        }
+    };
     let (mut response, body) = response.into_parts();
-    let body = to_bytes(body).await.map_err(|_| InternalError::new("body", StatusCode::INTERNAL_SERVER_ERROR))?;
+    let too_long = || InternalError::new("too long", StatusCode::INTERNAL_SERVER_ERROR);
+    let body = to_bytes_limited(body, MAX_ANSWER).await.ok().and_then(Result::ok).ok_or_else(too_long)?;
     let answer = Leaving { status: response.status().as_u16(), headers: lines(response.headers()), body: body.into() };
     let Leaving { status, headers, body } = service.leave(visit, answer);
     *response.status_mut() = status_code(status);

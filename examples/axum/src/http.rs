@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pinlatch::{Problem, RequestContext, VerifiedAccess};
-use pinlatch_example_service::{Answer, Leaving, MAX_BODY, Received, Service};
+use pinlatch_example_service::{Answer, Entered, Leaving, MAX_ANSWER, MAX_BODY, Received, Service};
 use serde::de::DeserializeOwned;
 
 /// What a call answers.
@@ -101,7 +101,6 @@ fn lines(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
 
 /// Opens what is sealed before any handler sees it, and seals and signs what goes back.
 pub(crate) async fn edge(State(service): State<Service>, request: Request, next: Next) -> Response {
-    const MAX_ANSWER: usize = 1 << 20;
     let (mut parts, body) = request.into_parts();
     let mut received = received(&parts);
     if !Service::is_visit(&received) {
@@ -109,15 +108,18 @@ pub(crate) async fn edge(State(service): State<Service>, request: Request, next:
     }
     let Ok(body) = to_bytes(body, MAX_BODY).await else { return Reply::from(Problem::bad_request()).into_response() };
     received.has_body = !body.is_empty();
-    let (visit, body, was_sealed) = match service.enter(received, body.into()) {
-        Ok(entered) => entered,
-        Err(problem) => return Reply::from(problem).into_response(),
+    let (visit, entered) = service.enter(received, body.into());
+    let response = match entered {
+        Ok(Entered { body, was_sealed }) => {
+            if was_sealed {
+                parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
+            next.run(Request::from_parts(parts, Body::from(body))).await
+        }
+        Err(problem) => Reply::from(problem).into_response(),
     };
-    if was_sealed {
-        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    let (mut parts, body) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
+    let (mut parts, body) = response.into_parts();
     let Ok(body) = to_bytes(body, MAX_ANSWER).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let answer = Leaving { status: parts.status.as_u16(), headers: lines(&parts.headers), body: body.into() };
     let Leaving { status, headers, body } = service.leave(visit, answer);

@@ -1,7 +1,7 @@
 //! What happens around a handler: bodies that are sealed, and answers that are signed.
 
 use pinlatch::proof::ResponseParts;
-use pinlatch::sealed::{AnswerSealer, REQUEST_TYPE, RESPONSE_TYPE};
+use pinlatch::sealed::{AnswerSealer, Opened, REQUEST_TYPE, RESPONSE_TYPE};
 use pinlatch::{ClockPolicy, Problem, SystemClock};
 
 use crate::problem::tell;
@@ -13,6 +13,14 @@ pub struct Visit {
     received: Received,
     asked: Vec<u8>,
     answer: Option<AnswerSealer>,
+}
+
+/// What a handler is to see.
+#[derive(Debug)]
+pub struct Entered {
+    pub body: Vec<u8>,
+    /// Then it is JSON.
+    pub was_sealed: bool,
 }
 
 /// An answer on its way out.
@@ -29,23 +37,27 @@ impl Service {
         received.header("accept-signature").is_some() || is_sealed(received)
     }
 
-    /// Before the handler: the body that it is to see, and whether that was sealed. It is JSON then.
-    ///
-    /// # Errors
-    /// A problem, to be told in clear.
-    pub fn enter(&self, received: Received, body: Vec<u8>) -> Result<(Visit, Vec<u8>, bool), Problem> {
-        if !is_sealed(&received) {
-            return Ok((Visit { received, asked: body.clone(), answer: None }, body, false));
+    /// Before the handler: what it is to see, or a problem to be told in clear instead.
+    pub fn enter(&self, received: Received, body: Vec<u8>) -> (Visit, Result<Entered, Problem>) {
+        let (answer, entered) = match self.unseal(&received, &body) {
+            Ok(Some(opened)) => (Some(opened.answer), Ok(Entered { body: opened.body.to_vec(), was_sealed: true })),
+            Ok(None) => (None, Ok(Entered { body: body.clone(), was_sealed: false })),
+            Err(problem) => (None, Err(problem)),
+        };
+        (Visit { received, asked: body, answer }, entered)
+    }
+
+    fn unseal(&self, received: &Received, body: &[u8]) -> Result<Option<Opened>, Problem> {
+        if !is_sealed(received) {
+            return Ok(None);
         }
         // What is signed is what goes over the wire, and handlers see another body: a request is the one or the other.
         if received.is_signed() {
             return Err(Problem::bad_request());
         }
         let lines = received.lines();
-        let opened =
-            self.0.sealing_keys.open(&self.parts(&received, &lines), &body, SystemClock.now()).map_err(tell)?;
-        drop(lines);
-        Ok((Visit { received, asked: body, answer: Some(opened.answer) }, opened.body.to_vec(), true))
+        let opened = self.0.sealing_keys.open(&self.parts(received, &lines), body, SystemClock.now());
+        opened.map(Some).map_err(tell)
     }
 
     /// After it. Whatever the answer is, it is sealed if the request was: what went wrong is nobody else's business either.
@@ -54,10 +66,11 @@ impl Service {
         if let Some(sealer) = visit.answer {
             answer.body = sealer.seal(answer.status, &answer.body, &mut rand_core::UnwrapErr(getrandom::SysRng));
             answer.status = 200;
-            let outside =
-                |name: &str| !matches!(name, "content-type" | "content-length" | "retry-after" | "www-authenticate");
+            // The same for every answer: others would tell how it went.
+            let outside = |name: &str| matches!(name, "date" | "vary" | "access-control-allow-origin");
             answer.headers.retain(|(name, _)| outside(name));
             answer.headers.push(("content-type".to_owned(), RESPONSE_TYPE.into()));
+            answer.headers.push(("cache-control".to_owned(), "no-store".into()));
         }
         let asked_headers = visit.received.lines();
         let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (&**name, &**value)).collect();

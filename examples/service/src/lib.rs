@@ -30,7 +30,7 @@ pub use self::answer::{Answer, Outcome};
 pub use self::begin::Login;
 pub use self::codes::{CodeLogin, Resend, Start};
 pub use self::config::{Config, ConfigError};
-pub use self::edge::{Leaving, Visit};
+pub use self::edge::{Entered, Leaving, Visit};
 pub use self::manage::Transfer;
 pub use self::page::{File, files};
 pub use self::received::{Origins, Received};
@@ -50,6 +50,9 @@ use self::problem::{tell, unavailable};
 
 /// The most bytes of a request's body.
 pub const MAX_BODY: usize = 16 * 1024;
+
+/// The most bytes of an answer that is held in memory, to be sealed or signed.
+pub const MAX_ANSWER: usize = 1 << 20;
 
 /// All that a request may need. Cheap to clone.
 #[derive(Clone, Debug)]

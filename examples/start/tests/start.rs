@@ -41,6 +41,7 @@ async fn start(program: &str, folder: &std::path::Path) -> (Server, String) {
 
 async fn post(client: &Client, url: String, body: Value) -> (u16, Value) {
     let response = client.post(url).json(&body).send().await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
     (response.status().as_u16(), response.json().await.unwrap())
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use memchr::memmem::Finder;
 
 const PIECE: u64 = 1 << 20;
+const PAGE: u64 = 1 << 12;
 
 /// How often each of these is there, in the spellings that programs have for text: one byte for a letter, or two.
 pub(crate) fn count<const N: usize>(process: u32, needles: [&[u8]; N]) -> [usize; N] {
@@ -34,8 +35,13 @@ fn with_descendants(ancestor: u32) -> Vec<u32> {
 
 /// All that a process can write to, in pieces that overlap. Large reservations are mostly holes, which cannot be read.
 fn for_each_piece(process: u32, overlap: usize, mut look: impl FnMut(&[u8])) {
-    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
-    let Ok(memory) = std::fs::File::open(format!("/proc/{process}/mem")) else { return };
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps"));
+    let memory = std::fs::File::open(format!("/proc/{process}/mem"));
+    let (Ok(maps), Ok(memory)) = (maps, memory) else {
+        let gone = !std::path::Path::new(&format!("/proc/{process}/exe")).exists();
+        assert!(gone, "process {process} lives, and cannot be looked into");
+        return;
+    };
     let mut piece = vec![0; usize::try_from(PIECE).unwrap() + overlap - 1];
     for map in maps.lines().filter(|map| map.split(' ').nth(1).is_some_and(|flags| flags.starts_with("rw"))) {
         let (from, to) = map.split(' ').next().unwrap().split_once('-').unwrap();
@@ -43,10 +49,14 @@ fn for_each_piece(process: u32, overlap: usize, mut look: impl FnMut(&[u8])) {
         let mut at = from;
         while at < to {
             let len = usize::try_from(to - at).unwrap().min(piece.len());
-            if let Ok(read @ 1..) = memory.read_at(&mut piece[..len], at) {
-                look(&piece[..read]);
+            match memory.read_at(&mut piece[..len], at) {
+                Ok(read @ 1..) => {
+                    look(&piece[..read]);
+                    // What could not be read together is read page by page.
+                    at += if read == len { PIECE } else { u64::try_from(read).unwrap().max(PAGE) };
+                }
+                _ => at += PAGE,
             }
-            at += PIECE;
         }
     }
 }

@@ -204,6 +204,14 @@ async fn a_server_that_cannot_be_asked_gets_no_pin() {
     browser.goto(&url).await;
     browser.wait_for_text("ended-title", "not the server you know").await;
     assert!(!browser.find("pin-view").await.is_displayed().await.unwrap());
+    // Neither does it get the password of somebody who goes on: what was sealed once is sealed from then on.
+    browser.click("ended-login").await;
+    say_who(&browser).await;
+    for step in ["first", "repeat"] {
+        browser.wait_for_step(step).await;
+        browser.enter_pin(PIN).await;
+    }
+    browser.wait_for_text("ended-title", "not the server you know").await;
     browser.close().await;
     drop(server);
 }

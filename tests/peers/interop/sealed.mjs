@@ -31,18 +31,18 @@ async function answerCipher(context, enc, fresh) {
   return { cipher, nonce: await derive('nonce', 96) };
 }
 
-// What it begins with, the length of the body, the body, and zeros up to a multiple of 256.
-function pad(head, body) {
-  const plain = Buffer.alloc(Math.ceil((head.length + 4 + body.length) / 256) * 256);
+// What it begins with, the length of the body, the body, and zeros up to a multiple.
+function pad(head, body, step) {
+  const plain = Buffer.alloc(Math.ceil((head.length + 4 + body.length) / step) * step);
   head.copy(plain);
   plain.writeUInt32BE(body.length, head.length);
   plain.set(body, head.length + 4);
   return plain;
 }
 
-function unpad(buffer, headLength) {
+function unpad(buffer, headLength, step) {
   const plain = Buffer.from(buffer);
-  if (plain.length % 256 !== 0) throw new Error('not padded');
+  if (plain.length % step !== 0) throw new Error('not padded');
   const from = headLength + 4;
   return { head: plain.subarray(0, headLength), body: plain.subarray(from, from + plain.readUInt32BE(headLength)) };
 }
@@ -58,13 +58,13 @@ const operations = {
     const recipientPublicKey = await suite.kem.deserializePublicKey(bytes(public_key));
     const context = await suite.createSenderContext({ recipientPublicKey, info: info(id) });
     asked = { context, enc: new Uint8Array(context.enc) };
-    const sealed = await context.seal(pad(seconds(at), bytes(body)), text(target));
+    const sealed = await context.seal(pad(seconds(at), bytes(body), 256), text(target));
     return hex(concat(header(id), asked.enc, new Uint8Array(sealed)));
   },
   async open_answer({ answer }) {
     const [fresh, sealed] = [bytes(answer).subarray(0, 32), bytes(answer).subarray(32)];
     const { cipher, nonce } = await answerCipher(asked.context, asked.enc, fresh);
-    const { head, body } = unpad(await cipher.open(nonce, sealed, new Uint8Array()), 2);
+    const { head, body } = unpad(await cipher.open(nonce, sealed, new Uint8Array()), 2, 2048);
     return { status: head.readUInt16BE(), body: hex(body) };
   },
   // As a server: the body, and a sealed answer to it.
@@ -72,10 +72,10 @@ const operations = {
     const recipientKey = await suite.kem.deserializePrivateKey(bytes(secret_key));
     const [enc, sealed] = [bytes(request).subarray(7, 39), bytes(request).subarray(39)];
     const context = await suite.createRecipientContext({ recipientKey, enc, info: info(id) });
-    const { head, body } = unpad(await context.open(sealed, text(target)), 8);
+    const { head, body } = unpad(await context.open(sealed, text(target)), 8, 256);
     const fresh = crypto.getRandomValues(new Uint8Array(32));
     const { cipher, nonce } = await answerCipher(context, enc, fresh);
-    const reply = await cipher.seal(nonce, pad(status(404), bytes(answer)), new Uint8Array());
+    const reply = await cipher.seal(nonce, pad(status(404), bytes(answer), 2048), new Uint8Array());
     return { at: Number(head.readBigUInt64BE()), body: hex(body), answer: hex(concat(fresh, new Uint8Array(reply))) };
   },
 };
