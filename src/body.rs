@@ -97,6 +97,12 @@ fn seal(
     Record { key, owner, revision, expires_at, body }
 }
 
+/// The same row, as a version of the future would have written it.
+#[cfg(test)]
+pub(crate) fn of_the_future(keys: &Keys, row: &Record) -> Record {
+    seal(keys, row.key, row.owner, crate::record::next_revision(row.revision), row.expires_at, &[200; 40])
+}
+
 /// The pepper that a record says it was made under.
 fn pepper_id(record: &Record) -> Option<PepperId> {
     record.body.first_chunk().map(|id| PepperId(u32::from_be_bytes(*id)))
@@ -190,11 +196,10 @@ mod tests {
     /// What a newer version has written is not damaged, and nobody logs anybody out because of it.
     #[test]
     fn an_authentic_row_in_a_format_of_the_future_is_no_broken_one() {
-        let Record { key, owner, revision, expires_at, .. } = record();
-        let future = seal(&keys(), key, owner, revision, expires_at, &[200; 40]);
+        let future = of_the_future(&keys(), &record());
         assert_eq!(read_subject(&keys(), &future).unwrap_err(), RecordRefused::UnknownFormat);
-        let session = RecordKey { kind: crate::record::RecordKind::Session, ..key };
-        let future = seal(&keys(), session, owner, revision, expires_at, &[200; 40]);
+        let session = RecordKey { kind: crate::record::RecordKind::Session, ..record().key };
+        let future = of_the_future(&keys(), &Record { key: session, ..record() });
         assert_eq!(read_session(&keys(), &future).unwrap_err(), RecordRefused::UnknownFormat);
     }
 }

@@ -87,8 +87,8 @@
 //!
 //! # Past TLS
 //!
-//! What a proxy logs, or a browser leaves in its memory, holds no tokens and no PINs if clients seal what they send. `sealed`
-//! (feature `sealed`) does so with HPKE.
+//! Whoever logs bodies behind TLS sees PINs and session tokens, unless clients seal them: `sealed` (feature `sealed`), with HPKE.
+//! Access tokens stand in headers, which are not sealed.
 //!
 //! # A code instead of a password
 //!

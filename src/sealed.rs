@@ -49,8 +49,8 @@
 //!
 //! A sealed request proves nothing about who sent it; what is inside does. It is read within two minutes of having been sealed,
 //! by the server's clock: a client that cannot trust its own takes the time from an answer that the server has signed
-//! ([`AuthenticResponse::signed_at`](crate::proof::AuthenticResponse)). Opening one costs two operations on the curve, about
-//! as much as two verified EdDSA signatures, whatever is inside.
+//! ([`AuthenticResponse::signed_at`](crate::proof::AuthenticResponse)). Opening one costs two operations on the curve,
+//! whatever is inside.
 //!
 //! It has no forward secrecy: whoever has recorded traffic, and gets the secret half of the key later, reads it. Let keys live
 //! for days, and destroy them: [`SealingKeys`] has several, and clients take the first of those that the server has signed.

@@ -193,6 +193,9 @@ fn keys_for_which_anybody_could_open_are_refused() {
         let sent = [&[1, 0, 0x20, 0, 1, 0, 3][..], &bytes, &[0; 300]].concat();
         assert_eq!(world.open(&sent).unwrap_err(), UnsealError::Malformed);
     }
+    let no_path = RequestParts::new("POST", &world.origin, "/a path", &[]);
+    let refused = world.public_key().seal(&no_path, ASKED, NOW, &mut rng());
+    assert_eq!(refused.map(drop).unwrap_err(), SealError::Request);
     for secret in [&[0; 32][..], &[1; 31], &[1; 33], b""] {
         assert_eq!(SealingKey::x25519(1, secret).unwrap_err(), SealingKeyError::Secret);
     }
@@ -274,6 +277,7 @@ mod exchange {
         let (told, outcome) = call(exchange, &answer);
         assert_eq!(told, format!(r#"{{"device":"d","session_token":"{}"}}"#, token(2, 1)));
         let outcome = outcome.unwrap();
+        assert_eq!(format!("{outcome:?}"), "ExchangeOutcome(201, [redacted])");
         assert_eq!((outcome.status, outcome.body.as_str()), (201, r#"{"access_token":"a","n":1.50}"#));
         assert_eq!(token_under("739216", &outcome.locked.unwrap()), token(2, 2));
         assert_eq!(outcome.locked_by_key, None);

@@ -260,7 +260,7 @@ function openAccess(grant) {
   $('countdown-bar').max = grant.expires_in;
   access = {
     token: grant.access_token,
-    send: signedSend(grant),
+    send: () => signedSend(grant),
     username: storedUsername(),
     controller: new AbortController(),
     stopCountdown: countDown(grant.expires_in, showAccessLeft, accessExpired),
@@ -591,7 +591,7 @@ async function learnUsername() {
 
 // Money moves for a signed request only.
 async function transfer() {
-  const send = await access.send;
+  const send = await access.send();
   const body = JSON.stringify({ to: 'bob', amount: 5 });
   const headers = { 'content-type': 'application/json' };
   const response = await send('/api/transfer', { method: 'POST', headers, body, credentials: 'omit' });

@@ -194,3 +194,47 @@ impl Service {
         self.store.remove(&SessionState::record_key(id)).await
     }
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::access_token::{AccessTokenKey, AccessTokens};
+    use crate::body::of_the_future;
+    use crate::issue::FullLogin;
+    use crate::keyring::{KeyRing, Pepper, PepperId};
+    use crate::pin::Pin;
+    use crate::policy::Policy;
+    use crate::service::Sessions;
+    use crate::situation::RequestContext;
+    use crate::stores::MemoryStore;
+    use crate::stretch::KdfParams;
+
+    /// An older version that runs beside a newer one tells nobody that their session has ended, and overwrites nothing.
+    #[tokio::test]
+    async fn a_row_of_a_newer_version_is_left_alone() {
+        let secret = |mark: u8| core::array::from_fn::<u8, 32, _>(|at| mark ^ u8::try_from(at).unwrap());
+        let keys = KeyRing::new(Pepper::new(PepperId(1), secret(0)).unwrap(), secret(64)).unwrap();
+        let tokens = AccessTokens::new(AccessTokenKey::hs256("k", &secret(128)).unwrap(), "i", "a", "c").unwrap();
+        let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();
+        let sessions = Sessions::builder(keys, MemoryStore::default(), tokens).policy(policy).build().unwrap();
+        let (alice, pin) = (Subject::new("alice").unwrap(), Pin::new("739216").unwrap());
+        let login = async || sessions.login(FullLogin::vouched_by_host(alice.clone()), pin.clone()).await;
+        let issued = login().await.unwrap();
+        let (service, wrapped) = (&*sessions.0, issued.device_token.as_str());
+
+        for key in [SessionState::record_key(issued.session_id), service.keys.subject_record(&alice)] {
+            let present = service.store.load(&key).await.unwrap().unwrap();
+            let future = of_the_future(&service.keys, &present);
+            assert_eq!(service.store.replace_if(present.revision, &future).await.unwrap(), Swap::Replaced);
+            let refused = sessions.unlock(wrapped, &pin, &RequestContext::new()).await.unwrap_err();
+            assert_eq!(refused.code(), "unavailable", "{key:?}");
+            if key.kind == RecordKind::Subject {
+                assert_eq!(login().await.unwrap_err().code(), "unavailable");
+            }
+            assert_eq!(service.store.load(&key).await.unwrap().unwrap(), future, "{key:?} is as it was");
+            service.store.remove(&key).await.unwrap();
+            service.store.insert_new(&present).await.unwrap();
+        }
+        assert!(sessions.unlock(wrapped, &pin, &RequestContext::new()).await.is_ok());
+    }
+}

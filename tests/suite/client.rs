@@ -288,12 +288,16 @@ async fn a_device_key_ends_when_the_pin_changes_and_when_it_is_removed() {
         let key = DeviceKey::from_bytes([7; 32]);
         let locked = key.lock(added.device_key_token).unwrap();
         let wrapped = added.opened.device_token.into_string();
+        let added = |event: &Event| matches!(event, Event::DeviceKeyAdded { .. });
+        assert_eq!(world.events.take().iter().filter(|event| added(event)).count(), 1);
         let opener = ByPin { wrapped_token: &wrapped, pin: &right };
         match change {
             "pin" => drop(world.sessions.change_pin(&wrapped, &right, pin("902714"), &context).await.unwrap()),
             "remove" => drop(world.sessions.remove_device_key(opener, &context).await.unwrap()),
             _ => drop(world.sessions.add_device_key(opener, &context).await.unwrap()),
         }
+        let removed = |event: &Event| matches!(event, Event::DeviceKeyRemoved { .. });
+        assert_eq!(world.events.take().iter().any(removed), change == "remove", "{change}");
         world.clock.advance(Duration::from_secs(3600));
         let answer = present(&world, locked.unlock(&key).expose_secret()).await;
         assert_eq!(answer, "device_key_ended", "{round}: that way in is gone");

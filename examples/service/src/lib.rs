@@ -3,12 +3,7 @@
 //! Each call takes what a framework has read and gives an [`Answer`]. `examples/axum` and `examples/actix` show the rest:
 //! routes, and reading requests.
 
-#![allow(
-    missing_docs,
-    clippy::missing_errors_doc,
-    clippy::must_use_candidate,
-    reason = "an example is read, and nobody's dependency"
-)]
+#![allow(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, reason = "nobody's dependency")]
 
 mod answer;
 mod begin;

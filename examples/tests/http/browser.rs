@@ -133,6 +133,12 @@ impl Browser {
         crate::memory::count(self.driver.child.id(), needles)
     }
 
+    /// What does not arrive from now on: a pattern of addresses, or nothing any more.
+    pub(crate) async fn lose(&self, addresses: &[&str]) {
+        self.client.issue_cmd(DevTools("Network.enable", json!({}))).await.unwrap();
+        self.client.issue_cmd(DevTools("Network.setBlockedURLs", json!({"urls": addresses}))).await.unwrap();
+    }
+
     /// A fingerprint reader whose user is always there, with the PRF extension.
     pub(crate) async fn add_fingerprint_reader(&self) {
         self.client.issue_cmd(AddAuthenticator).await.unwrap();
@@ -204,6 +210,20 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
+
+/// ChromeDriver's own way to a command of the browser's developer tools.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({"cmd": self.0, "params": self.1}).to_string()))
     }
 }
 

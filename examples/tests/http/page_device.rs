@@ -188,6 +188,49 @@ async fn another_server_is_asked_who_it_is_and_gets_no_pin() {
     }
 }
 
+/// Also a login, which has the password in it, goes to the server that the device knows.
+#[tokio::test]
+async fn another_server_gets_no_password() {
+    let (data, profile) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::on_file(data.path());
+    let url = server.url.clone();
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&url).await;
+    log_in(&browser, false).await;
+    browser.click("logout").await;
+    browser.wait_for_view("login").await;
+    server.kill();
+    change_server_key(data.path());
+    let server = Server::on_file_at(data.path(), &url);
+    browser.goto(&url).await;
+    say_who(&browser).await;
+    for step in ["first", "repeat"] {
+        browser.wait_for_step(step).await;
+        browser.enter_pin(PIN).await;
+    }
+    browser.wait_for_text("ended-title", "not the server you know").await;
+    browser.close().await;
+    drop(server);
+}
+
+/// A package that does not arrive is not one that is not there: nothing is sent in clear instead.
+#[tokio::test]
+async fn a_page_whose_package_got_lost_waits_for_it() {
+    for lost in ["*/pinlatch/index.js", "*/dist/pinlatch_bg.wasm"] {
+        let profile = tempfile::tempdir().unwrap();
+        let server = Server::start("memory:");
+        let browser = Browser::open(profile.path()).await;
+        browser.lose(&[lost]).await;
+        browser.goto(&server.url).await;
+        browser.wait_for_text("ended-title", "reach the server").await;
+        browser.lose(&[]).await;
+        browser.click("ended-retry").await;
+        log_in(&browser, false).await;
+        browser.wait_for_view("unlocked").await;
+        browser.close().await;
+    }
+}
+
 /// A server that keeps the package from the page is not believed either.
 #[tokio::test]
 async fn a_server_that_cannot_be_asked_gets_no_pin() {
