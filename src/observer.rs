@@ -61,6 +61,8 @@ pub enum Event {
     Throttled {
         /// Which session.
         session_id: SessionId,
+        /// Whose.
+        subject: Subject,
         /// Until when.
         until: UnixTime,
     },
@@ -68,6 +70,8 @@ pub enum Event {
     LockedOut {
         /// Which session.
         session_id: SessionId,
+        /// Whose.
+        subject: Subject,
     },
     /// An old wrap came back: somebody has a copy. The session was ended.
     Reuse {
@@ -80,6 +84,8 @@ pub enum Event {
     Denied {
         /// Which session.
         session_id: SessionId,
+        /// Whose.
+        subject: Subject,
         /// Why.
         denial: Denial,
     },

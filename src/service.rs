@@ -177,7 +177,7 @@ impl Service {
             .map_or(Verdict::ALLOW, |criterion| criterion.check(&state.situation(request, criterion.remembers(), at)));
         let permission = permit(self.clock.window(at), verdict, at);
         if let Err(denial) = permission {
-            self.report(&Event::Denied { session_id: state.id(), denial });
+            self.report(&Event::Denied { session_id: state.id(), subject: state.subject().clone(), denial });
         }
         permission
     }

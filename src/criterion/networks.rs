@@ -15,6 +15,14 @@ use crate::situation::{Remembered, Situation};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
+impl Network {
+    /// Whether an address is one of this network's.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.0.contains(&ip.to_canonical())
+    }
+}
+
 impl From<IpAddr> for Network {
     fn from(ip: IpAddr) -> Self {
         Self(ip.to_canonical().into())

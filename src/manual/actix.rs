@@ -1,7 +1,7 @@
 //! Log in with a password, come back with a PIN, call an API.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Json};
+use actix_web::web::{Data, Json, JsonConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use pinlatch::stores::SqliteStore;
 use pinlatch::{
@@ -126,6 +126,7 @@ async fn main() -> Result<(), Error> {
     let app = move || {
         App::new()
             .app_data(Data::new(sessions.clone()))
+            .app_data(JsonConfig::default().error_handler(|_, _| Failure(Problem::bad_request()).into()))
             .route("/login", web::post().to(login))
             .route("/authorize", web::post().to(authorize))
             .route("/api/me", web::get().to(me))

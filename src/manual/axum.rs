@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -16,6 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 type Error = Box<dyn std::error::Error>;
+
+/// A body as it was read, or not.
+type Read<T> = Result<Json<T>, JsonRejection>;
 
 /// A secret of 32 random bytes, base64: `openssl rand -base64 32`. Yours come from a vault.
 fn secret(name: &str) -> Result<[u8; 32], Error> {
@@ -68,7 +72,8 @@ struct Login {
     pin: String,
 }
 
-async fn login(State(sessions): State<Sessions>, Json(body): Json<Login>) -> Result<Tokens, Failure> {
+async fn login(State(sessions): State<Sessions>, body: Read<Login>) -> Result<Tokens, Failure> {
+    let Json(body) = body.map_err(|_| Problem::bad_request())?;
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     sessions.check_new_pin(&pin)?; // before the password is looked at: then the answer says nothing about it
     if !password_is_right(&body.username, &body.password) {
@@ -89,8 +94,9 @@ struct Unlock {
 async fn authorize(
     State(sessions): State<Sessions>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
-    Json(body): Json<Unlock>,
+    body: Read<Unlock>,
 ) -> Result<Tokens, Failure> {
+    let Json(body) = body.map_err(|_| Problem::bad_request())?;
     let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
     let context = RequestContext::new().with_ip(client.ip());
     // In a task of its own: axum drops a handler whose client goes away, and the guess would stay charged.
@@ -119,6 +125,7 @@ async fn main() -> Result<(), Error> {
         .with_state(sessions()?);
     let address = std::env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
-    Ok(())
+    let stop = async { drop(tokio::signal::ctrl_c().await) }; // and what has begun comes to its end
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, router).with_graceful_shutdown(stop).await?)
 }

@@ -108,7 +108,7 @@ impl Service {
         state: &SessionState,
         now: UnixTime,
     ) -> Result<UnlockError, StoreError> {
-        let session_id = state.id();
+        let (session_id, subject) = (state.id(), state.subject().clone());
         Ok(match refusal {
             Refusal::SessionEnded => UnlockError::SessionEnded,
             Refusal::DeviceKeyEnded => UnlockError::DeviceKeyEnded,
@@ -116,15 +116,15 @@ impl Service {
             Refusal::PinRequired => UnlockError::PinRequired,
             Refusal::Reused => {
                 self.remove_session(session_id).await?;
-                self.report(&Event::Reuse { session_id, subject: state.subject().clone() });
+                self.report(&Event::Reuse { session_id, subject });
                 UnlockError::Reused
             }
             Refusal::Throttled { until } => {
-                self.report(&Event::Throttled { session_id, until });
+                self.report(&Event::Throttled { session_id, subject, until });
                 UnlockError::Throttled { retry_after: now.until(until) }
             }
             Refusal::LockedOut => {
-                self.report(&Event::LockedOut { session_id });
+                self.report(&Event::LockedOut { session_id, subject });
                 // Mostly they are forgotten already.
                 if state.clone().forget_exhausted(&self.policy) {
                     self.forget_exhausted(session_id).await?;
@@ -137,14 +137,14 @@ impl Service {
     /// Acts on a wrong PIN and says what to answer.
     async fn wrong(&self, wrong: WrongPin, session_id: SessionId, subject: Subject) -> Result<UnlockError, StoreError> {
         let WrongPin { attempts_remaining, retry_at, ends_session } = wrong;
-        self.report(&Event::WrongPin { session_id, subject, attempts_remaining });
+        self.report(&Event::WrongPin { session_id, subject: subject.clone(), attempts_remaining });
         if ends_session {
             self.remove_session(session_id).await?;
             self.report(&Event::Revoked { session_id });
             return Ok(UnlockError::SessionEnded);
         }
         if attempts_remaining == 0 {
-            self.report(&Event::LockedOut { session_id });
+            self.report(&Event::LockedOut { session_id, subject });
             self.forget_exhausted(session_id).await?;
             return Ok(UnlockError::LockedOut);
         }

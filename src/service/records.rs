@@ -233,7 +233,7 @@ mod tests {
             }
             assert_eq!(service.store.load(&key).await.unwrap().unwrap(), future, "{key:?} is as it was");
             service.store.remove(&key).await.unwrap();
-            service.store.insert_new(&present).await.unwrap();
+            assert_eq!(service.store.insert_new(&present).await.unwrap(), Inserted::Created);
         }
         assert!(sessions.unlock(wrapped, &pin, &RequestContext::new()).await.is_ok());
     }

@@ -107,7 +107,8 @@ async fn a_denial_looks_at_no_pin_charges_nothing_and_says_why() {
             assert_eq!((error.code(), error.retry_after()), (code, None));
             assert_eq!(world.store.calls() - before, 2, "a session and its subject were read, and nothing was written");
         }
-        let denied = |event: &Event| matches!(event, Event::Denied { denial: told, .. } if *told == denial);
+        let alice = subject("alice");
+        let denied = |event: &Event| matches!(event, Event::Denied { denial: told, subject, .. } if *told == denial && *subject == alice);
         let events = world.events.take();
         assert!(events.len() == 2 && events.iter().all(denied), "{events:?}");
         let changed = world.sessions.change_pin(&wrapped, &pin(PIN), pin("902714"), &RequestContext::new()).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::UnlockError;
+use pinlatch::attempts::AttemptSchedule;
 use pinlatch::observer::Event;
 use pinlatch::permission::{Denial, Window};
 
@@ -255,6 +256,29 @@ async fn a_successor_still_opens_when_a_thief_used_up_the_copy() {
     }
     assert_eq!(world.code(&copy, PIN).await, "locked_out");
     assert_eq!(world.code(&owner, PIN).await, "ok");
+}
+
+/// Whoever is told can tell the user.
+#[tokio::test]
+async fn refusals_are_told_with_their_owner() {
+    let schedule = AttemptSchedule::new([MINUTE, MINUTE]).unwrap();
+    let world = World::with(fast().attempts(schedule).build().unwrap());
+    let session = world.login("alice").await;
+    let (session_id, wrapped) = (session.session_id, session.device_token.into_string());
+    let subject = subject("alice");
+    world.code(&wrapped, WRONG).await;
+    world.events.take();
+    assert_eq!(world.code(&wrapped, PIN).await, "throttled");
+    let until = START.saturating_add(MINUTE);
+    assert_eq!(world.events.take(), [Event::Throttled { session_id, subject: subject.clone(), until }]);
+    for _ in 0..2 {
+        world.clock.advance(MINUTE);
+        world.code(&wrapped, WRONG).await;
+    }
+    let locked_out = Event::LockedOut { session_id, subject };
+    assert_eq!(world.events.take().last(), Some(&locked_out));
+    assert_eq!(world.code(&wrapped, PIN).await, "locked_out");
+    assert_eq!(world.events.take(), [locked_out]);
 }
 
 #[tokio::test]

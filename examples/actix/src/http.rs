@@ -65,8 +65,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Read<T> {
     }
 }
 
-/// From where a request comes. Behind a proxy this is the proxy, and a host takes the address from a header that it
-/// knows its own proxy to set.
+/// The service, which `main` has registered.
+fn service(request: &HttpRequest) -> Result<Data<Service>, Error> {
+    let missing = || InternalError::new("no service", StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(request.app_data::<Data<Service>>().cloned().ok_or_else(missing)?)
+}
+
+/// From where a request comes.
 pub(crate) struct Client(pub(crate) RequestContext);
 
 impl FromRequest for Client {
@@ -74,11 +79,8 @@ impl FromRequest for Client {
     type Future = std::future::Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let context = RequestContext::new();
-        ready(Ok(Self(match request.peer_addr() {
-            Some(address) => context.with_ip(address.ip()),
-            None => context,
-        })))
+        let connection = request.peer_addr().map(|address| address.ip());
+        ready(service(request).map(|service| Self(service.context(&received(request), connection))))
     }
 }
 
@@ -90,10 +92,9 @@ impl FromRequest for Bearer {
     type Future = Reading<Self>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Reading<Self> {
-        let (request, service) = (request.clone(), request.app_data::<Data<Service>>().cloned());
+        let (request, service) = (request.clone(), service(request));
         Box::pin(async move {
-            let service = service.ok_or_else(|| InternalError::new("no service", StatusCode::INTERNAL_SERVER_ERROR))?;
-            let access = service.bearer(&received(&request)).await;
+            let access = service?.bearer(&received(&request)).await;
             access.map(Self).map_err(|problem| refused(problem, &request))
         })
     }

@@ -49,16 +49,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
     }
 }
 
-/// From where a request comes. Behind a proxy this is the proxy, and a host takes the address from a header that it
-/// knows its own proxy to set.
+/// From where a request comes.
 pub(crate) struct Client(pub(crate) RequestContext);
 
-impl<S: Sync> FromRequestParts<S> for Client {
+impl FromRequestParts<Service> for Client {
     type Rejection = Reply;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Reply> {
-        let address = parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
-        Ok(Self(address.map_or_else(RequestContext::new, |ip| RequestContext::new().with_ip(ip))))
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Reply> {
+        let connection = parts.extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip());
+        Ok(Self(service.context(&received(parts), connection)))
     }
 }
 

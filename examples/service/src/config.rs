@@ -1,4 +1,5 @@
-//! What the environment says: `ADDR`, `ORIGIN`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`, `COOL_DOWN`, `DEMO_OUTBOX`, `GUESSES`, `PACKAGE`.
+//! What the environment says: `ADDR`, `ORIGIN`, `PROXIES`, `STORE`, `SECRETS`, `HOURS`, `TTL`, `RENEW`, `ALG`,
+//! `COOL_DOWN`, `DEMO_OUTBOX`, `GUESSES`, `PACKAGE`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch::{AccessTokenKey, AccessTokens, KeyRing, Pepper, PepperId, Policy, Sessions};
 
+use crate::address::Proxies;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::secrets::Secrets;
@@ -30,6 +32,7 @@ pub struct Config {
     ttl: Duration,
     renewal_limit: Duration,
     origins: Option<Origins>,
+    proxies: Proxies,
     cool_down: Duration,
     outbox: bool,
     /// How many guesses a PIN has, without waits; the policy's schedule unless set.
@@ -98,6 +101,9 @@ impl Config {
             origins: variable("ORIGIN", "", "addresses as https://api.example, with commas between them", |text| {
                 if text.is_empty() { Some(None) } else { Origins::parse(text).ok().map(Some) }
             })?,
+            proxies: variable("PROXIES", "", "networks as 10.0.0.0/8, with commas between them", |text| {
+                if text.is_empty() { Some(Proxies::default()) } else { Proxies::parse(text) }
+            })?,
             guesses: variable("GUESSES", "", "3 to 10", |text| {
                 if text.is_empty() {
                     return Some(None);
@@ -148,6 +154,7 @@ impl Config {
             sealing_keys: SealingKeys::new([SealingKey::x25519(1, secrets.part(5))?])?,
             outbox: self.outbox.then_some(outbox),
             limits,
+            proxies: self.proxies.clone(),
         })))
     }
 

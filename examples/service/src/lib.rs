@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, reason = "nobody's dependency")]
 
+mod address;
 mod answer;
 mod begin;
 mod codes;
@@ -39,6 +40,7 @@ use pinlatch::proof::ServerKey;
 use pinlatch::sealed::SealingKeys;
 use pinlatch::{OneTimeCodes, Problem, Sessions};
 
+use self::address::Proxies;
 use self::limits::Limits;
 use self::outbox::Outbox;
 use self::problem::{tell, unavailable};
@@ -61,6 +63,7 @@ struct Parts {
     sealing_keys: SealingKeys,
     outbox: Option<Outbox>,
     limits: Limits,
+    proxies: Proxies,
 }
 
 impl core::fmt::Debug for Parts {

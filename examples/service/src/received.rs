@@ -57,6 +57,12 @@ impl Received {
         received
     }
 
+    /// The text of each line with that name.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let lines = self.headers.iter().filter(move |(known, _)| known == name);
+        lines.filter_map(|(_, value)| core::str::from_utf8(value).ok())
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
     }

@@ -57,6 +57,8 @@ async fn a_pin_that_works(program: &str) {
     assert_eq!((status, &refused["code"], &refused["reason"]), (422, &json!("weak_pin"), &json!("sequence")));
     let (status, issued) = post(&client, format!("{url}/login"), login(right, "739216")).await;
     assert_eq!(status, 200, "{issued}");
+    let (status, refused) = post(&client, format!("{url}/login"), json!({"username": "alice"})).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("bad_request")));
     let unlock = |pin: &str| json!({"wrapped_token": issued["wrapped_token"], "pin": pin});
     let (status, refused) = post(&client, format!("{url}/authorize"), unlock("739217")).await;
     assert_eq!((status, &refused["code"], &refused["attempts_remaining"]), (401, &json!("wrong_pin"), &json!(9)));

@@ -132,6 +132,28 @@ async fn the_host_limits_what_an_address_has_sent() {
     assert!((100..=121).contains(&more.retry_after.unwrap()), "{more:?}");
 }
 
+/// What a proxy of ours says of its clients counts; what a client says of itself does not.
+#[tokio::test]
+async fn addresses_are_those_of_clients_behind_a_proxy() {
+    for (proxies, from_each, after_all) in [("127.0.0.1", 201, 201), ("192.0.2.1", 201, 429)] {
+        let server = Server::start_with("memory:", &[("PROXIES", proxies)]);
+        let api = Api::of(&server);
+        let forwarded = async |number: u32, told: String| {
+            api.forwarded("/otp/start", &told, json!({"phone": format!("+44770092{number:04}")})).await.status
+        };
+        for number in 0..30 {
+            assert_eq!(forwarded(number, format!("198.51.100.{number}")).await, from_each, "{proxies}");
+        }
+        assert_eq!(forwarded(30, "198.51.100.30".into()).await, after_all, "{proxies}");
+        for number in 31..60 {
+            // Whatever one client claims to be.
+            let status = forwarded(number, format!("198.51.100.{number}, 198.51.100.30")).await;
+            assert_eq!(status, after_all, "{proxies}");
+        }
+        assert_eq!(forwarded(60, "198.51.100.60, 198.51.100.30".into()).await, 429, "{proxies}");
+    }
+}
+
 #[tokio::test]
 async fn there_is_no_outbox_unless_asked_for() {
     let server = Server::start("memory:");

@@ -143,6 +143,12 @@ impl Api {
         self.try_call(Method::POST, path, None, Some(body)).await.unwrap()
     }
 
+    /// As a proxy passes it on.
+    pub(crate) async fn forwarded(&self, path: &str, told: &str, body: Value) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.url)).header("x-forwarded-for", told);
+        Answer::of(request.json(&body).send().await.unwrap()).await
+    }
+
     pub(crate) async fn with_token(&self, method: Method, path: &str, token: &str) -> Answer {
         self.try_call(method, path, Some(token), None).await.unwrap()
     }
