@@ -176,6 +176,10 @@ pub mod stores;
 #[cfg(any(doc, doctest))]
 pub mod manual;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(test)]
 mod testing;
 

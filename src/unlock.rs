@@ -11,6 +11,8 @@
 //! Each arrow demands what stands before it. The KDF cannot run for an attempt that was not charged, and a token
 //! cannot leave before the state that expects it is stored.
 
+#[cfg(test)]
+mod model;
 mod rotate;
 
 pub use rotate::{Unlocked, WithDeviceKey};
@@ -263,7 +265,7 @@ impl<'a, P: Presented> ChargedAttempt<'a, P> {
             pepper.digest(&subject, *session_id, lock_kind.as_u8(), wrap_id, candidate).ct_eq(&digest).into()
         });
         if right {
-            Ok(Proven { handle, charge, handout })
+            Ok(Proven { handle, digest, charge, handout })
         } else {
             let (attempts_remaining, retry_at) = (charge.remaining(), charge.wait_until());
             Err(WrongPin { attempts_remaining, retry_at, ends_session })
@@ -304,11 +306,12 @@ impl<'a> ChargedAttempt<'a, PresentedToken> {
 ///
 /// ```compile_fail
 /// // There is no other way to it than `ChargedAttempt::judge`.
-/// let proven = pinlatch::unlock::Proven { handle: unreachable!(), charge: unreachable!(), handout: unreachable!() };
+/// let proven = pinlatch::unlock::Proven { handle: unreachable!(), digest: unreachable!(), charge: unreachable!(), handout: unreachable!() };
 /// ```
 #[derive(Debug)]
 pub struct Proven<'a, H = StretchedPin> {
     handle: &'a Handle,
+    digest: TokenDigest,
     charge: Charge,
     handout: H,
 }

@@ -53,6 +53,8 @@ const ORDER: &[&str] = &[
     "sender",
     "limits",
     "problem",
+    // fuzz targets
+    "fuzzing",
     // façade
     "service",
 ];

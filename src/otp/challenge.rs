@@ -115,7 +115,7 @@ impl ChallengeState {
         Some(OtpCode::from_random(bits, self.digits))
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(128);
         out.u8(VERSION);
         out.bytes(&self.pepper.0.to_be_bytes());
@@ -133,7 +133,7 @@ impl ChallengeState {
         out.finish()
     }
 
-    pub(super) fn decode(id: OtpChallengeId, bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(id: OtpChallengeId, bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
         if input.u8()? != VERSION {
             return Err(Malformed);

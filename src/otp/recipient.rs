@@ -141,7 +141,7 @@ impl RecipientState {
         state
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(3 + self.messages.len() * 10 + self.guesses.len() * 8);
         let count = |len: usize| u8::try_from(len).expect("bounded where they are added");
         out.u8(VERSION);
@@ -158,7 +158,7 @@ impl RecipientState {
         out.finish()
     }
 
-    pub(super) fn decode(recipient: Recipient, bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(recipient: Recipient, bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
         if input.u8()? != VERSION {
             return Err(Malformed);

@@ -175,6 +175,8 @@ impl<H: Handout> Proven<'_, H> {
         let lock = &mut state.locks[at.lock];
         let wrap = lock.wrap_mut(at.wrap);
         wrap.attempts = wrap.attempts.withdraw(&self.charge);
+        // While its last guess was judged, which was right, the budget looked used up to others.
+        wrap.digest.get_or_insert_with(|| self.digest.clone());
         lock.promote(at.wrap, context.now);
         Ok(at.lock)
     }

@@ -1,13 +1,11 @@
-//! What tests and benches here have in common: other libraries as processes, dice, and contestants.
+//! What the tests here have in common: other libraries as processes, and dice.
 
 #![allow(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "a bench says what it saw")]
 
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use criterion::Criterion;
 use serde_json::Value;
 
 /// A process that speaks for other libraries: a request per line in JSON, an answer per line.
@@ -24,17 +22,21 @@ impl Process {
     pub fn python(script: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-        Self::start(&target.join("interop/bin/python"), script)
+        Self::start(&target.join("interop/bin/python"), &interop(script))
     }
 
     /// A script of `interop` for Node.
     #[must_use]
     pub fn node(script: &str) -> Self {
-        Self::start(Path::new("node"), script)
+        Self::start(Path::new("node"), &interop(script))
     }
 
-    fn start(program: &Path, script: &str) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(script);
+    /// Any script, run by any program.
+    ///
+    /// # Panics
+    /// When the program is not there.
+    #[must_use]
+    pub fn start(program: &Path, script: &Path) -> Self {
         let child = Command::new(program).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{}: {error} (tests/run installs it)", program.display()));
         let (requests, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -60,6 +62,10 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn interop(script: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(script)
 }
 
 /// Reproducible numbers (SplitMix64).
@@ -91,38 +97,4 @@ impl Dice {
             list.swap(at, self.below(at + 1));
         }
     }
-}
-
-/// What it is called, and what it does.
-pub type Contestant<'a> = (&'static str, &'a mut dyn FnMut());
-
-/// Each by itself, for the times; then all in turns, for the ratios: a machine that is busy for a while slows all alike.
-pub fn contest(criterion: &mut Criterion, name: &str, contestants: &mut [Contestant<'_>]) {
-    let mut group = criterion.benchmark_group(name);
-    for (label, work) in &mut *contestants {
-        group.bench_function(*label, |bencher| bencher.iter(&mut *work));
-    }
-    group.finish();
-
-    const TURNS: usize = 400;
-    let mut costs = vec![Vec::with_capacity(TURNS); contestants.len()];
-    for _ in 0..TURNS {
-        for ((_, work), costs) in contestants.iter_mut().zip(&mut costs) {
-            costs.push(cost(work));
-        }
-    }
-    for (at, (label, _)) in contestants.iter().enumerate().skip(1) {
-        let mut ratios: Vec<f64> = costs[at].iter().zip(&costs[0]).map(|(other, ours)| other / ours).collect();
-        ratios.sort_by(f64::total_cmp);
-        let (ratio, ours) = (ratios[TURNS / 2], contestants[0].0);
-        println!("{name}, in turns: {label} takes {ratio:.2} times as long as {ours}");
-    }
-}
-
-/// Of one turn, in no unit.
-#[expect(clippy::disallowed_methods, reason = "time is what is measured")]
-fn cost(work: &mut dyn FnMut()) -> f64 {
-    let begun = std::time::Instant::now();
-    (0..100).for_each(|_| work());
-    begun.elapsed().as_secs_f64()
 }

@@ -1,12 +1,5 @@
-//! What a store costs an unlock, among few sessions and among many.
-//!
-//! `cargo bench --bench stores --features postgres,redis,sqlite` compares a thousand sessions with a million in each
-//! store; `SESSIONS=10000000 STORES=sqlite,postgres` before it takes other numbers. It starts PostgreSQL and Redis
-//! itself (`tests/run` installs them), and needs disk and memory for what it compares.
-//!
-//! Few and many are measured in turns, so that a busy machine slows both. The ratio is what counts.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
-#![allow(clippy::print_stdout, reason = "the result")]
+//! What a store costs an unlock, among few sessions and among many. PostgreSQL and Redis are started here (`tests/run`
+//! installs them).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +11,8 @@ use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch_test_servers::{Postgres, Redis};
 
-const FEW: u64 = 1000;
-const TURNS: usize = 40;
+pub const FEW: u64 = 1000;
+const TURNS: u64 = 40;
 const UNLOCKS_PER_TURN: u64 = 100;
 
 /// What pinlatch writes: the body of a session after some unlocks, and that of a subject.
@@ -27,21 +20,29 @@ const SESSION_BODY: usize = 240;
 const SUBJECT_BODY: usize = 53;
 const EXPIRES_AT: UnixTime = UnixTime::from_secs(4_000_000_000);
 
-#[tokio::main]
-async fn main() {
-    let many = std::env::var("SESSIONS").map_or(1_000_000, |text| text.parse().unwrap());
-    let stores = std::env::var("STORES").unwrap_or_else(|_| "memory,sqlite,postgres,redis".into());
-    println!("{FEW} sessions and {many}, store work of one unlock (4 reads, 2 writes), median of {TURNS} turns");
-    for name in stores.split(',') {
-        let (few, many_) = (Setup::start(name, FEW).await, Setup::start(name, many).await);
-        let (mut costs_few, mut costs_many) = (Vec::new(), Vec::new());
-        for turn in 0..TURNS as u64 {
-            costs_few.push(few.unlocks(turn).await);
-            costs_many.push(many_.unlocks(turn).await);
-        }
-        let (few, many) = (median(costs_few), median(costs_many));
-        println!("{name:>9}: {few:>9.1?} {many:>9.1?}  {:.2}x", many.as_secs_f64() / few.as_secs_f64());
+/// What the store's part of an unlock takes, at the median.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    pub among_few: Duration,
+    pub among_many: Duration,
+}
+
+impl Costs {
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        self.among_many.as_secs_f64() / self.among_few.as_secs_f64()
     }
+}
+
+/// Measures a store with few sessions and one with many in turns, so that a busy machine slows both.
+pub async fn compare(name: &str, many: u64) -> Costs {
+    let (few, many) = (Setup::start(name, FEW).await, Setup::start(name, many).await);
+    let (mut among_few, mut among_many) = (Vec::new(), Vec::new());
+    for turn in 0..TURNS {
+        among_few.push(few.unlocks(turn).await);
+        among_many.push(many.unlocks(turn).await);
+    }
+    Costs { among_few: median(among_few), among_many: median(among_many) }
 }
 
 fn median(mut costs: Vec<Duration>) -> Duration {
