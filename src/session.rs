@@ -231,12 +231,9 @@ impl SessionState {
 
     /// An index that no lock has. One of a lock that ended is unlikely to come back, so an old wrap of it stays unknown.
     pub(crate) fn fresh_lock_index<R: rand_core::CryptoRng + ?Sized>(&self, rng: &mut R) -> u8 {
-        loop {
-            let [index, ..] = rng.next_u64().to_be_bytes();
-            if self.locks.iter().all(|lock| lock.index != index) {
-                return index;
-            }
-        }
+        let [drawn, ..] = rng.next_u64().to_be_bytes();
+        let free = |index: &u8| self.locks.iter().all(|lock| lock.index != *index);
+        (0..=u8::MAX).map(|step| drawn.wrapping_add(step)).find(free).expect("there are fewer locks than indexes")
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.

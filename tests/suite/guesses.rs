@@ -1,6 +1,5 @@
 //! The guess budget, online.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pinlatch::UnlockError;
@@ -36,43 +35,6 @@ async fn the_documented_schedule_is_the_one_that_runs() {
         world.clock.advance(MINUTE * 60 * 24);
         assert_eq!(world.code(&wrapped, PIN).await, "locked_out");
         assert_eq!(world.kdf.evaluations(), 1 + 10, "one for the login, ten for the guesses");
-    })
-    .await;
-}
-
-/// The guess race: several servers on one store, each with many requests at once. Each server lets only one request of
-/// a session evaluate at a time, so it takes more than one of them to race.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn parallel_guesses_get_the_scheduled_number_of_evaluations() {
-    on_each_store(|name, store| async move {
-        for _ in 0..3 {
-            let servers: Vec<_> =
-                (0..4).map(|_| Arc::new(World::on(store.clone(), policy(), key_ring(1), ""))).collect();
-            let wrapped: Arc<str> = servers[0].wrapped().await.into();
-            let guesses: Vec<_> = (0..1000)
-                .map(|guess| {
-                    let (server, wrapped) = (servers[guess % 4].clone(), wrapped.clone());
-                    tokio::spawn(async move {
-                        loop {
-                            match server.unlock(&wrapped, &format!("{:06}", 100_000 + guess)).await {
-                                Err(UnlockError::Busy { .. }) => tokio::task::yield_now().await,
-                                other => break other.map_or_else(|error| error.code(), |_| "ok"),
-                            }
-                        }
-                    })
-                })
-                .collect();
-            let mut verdicts = 0;
-            for guess in guesses {
-                match guess.await.unwrap() {
-                    "wrong_pin" => verdicts += 1,
-                    "throttled" => {}
-                    other => panic!("{name}: {other}"),
-                }
-            }
-            let evaluations: u64 = servers.iter().map(|server| server.kdf.evaluations()).sum();
-            assert_eq!((verdicts, evaluations), (5, 1 + 5), "{name}");
-        }
     })
     .await;
 }

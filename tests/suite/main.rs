@@ -5,15 +5,16 @@ mod phone;
 mod world;
 
 mod access_tokens;
+mod attacks;
 mod client;
 mod codes;
 mod criteria;
-
 mod expiry;
 mod forged;
 mod guesses;
 mod lineage;
 mod outages;
+mod race;
 mod renewal;
 mod requests;
 mod rotation_of_secrets;

@@ -11,7 +11,7 @@ pub use self::phone::Phone;
 use pinlatch::attempts::AttemptSchedule;
 use pinlatch::proof::{Body, RequestKey, RequestParts};
 use pinlatch::store::SessionStore;
-use pinlatch::stores::{PostgresStore, RedisStore};
+use pinlatch::stores::{PostgresStore, RedisStore, SqliteStore};
 use pinlatch::stretch::KdfParams;
 use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
@@ -45,9 +45,17 @@ pub fn pool() -> KdfPool {
     KdfPool::new(1024 * 1024, Duration::from_secs(60))
 }
 
+/// How often something is tried: as often as one waits for in a test, or with `THOROUGH=1` as often as it was ever.
+#[must_use]
+pub fn times(usually: u64, thoroughly: u64) -> u64 {
+    if std::env::var_os("THOROUGH").is_some() { thoroughly } else { usually }
+}
+
 /// Connects to the store of a URL.
 pub async fn connect(url: &str) -> Arc<dyn SessionStore> {
-    if url.starts_with("redis") {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        Arc::new(SqliteStore::open(path).unwrap())
+    } else if url.starts_with("redis") {
         Arc::new(RedisStore::builder(url).timeout(Duration::from_secs(60)).connect().await.unwrap())
     } else {
         Arc::new(PostgresStore::builder(url).timeout(Duration::from_secs(60)).connect().await.unwrap())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pinlatch::record::{Inserted, Swap};
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{PostgresStore, RedisStore};
+use pinlatch_store_tests::times;
 use pinlatch_test_servers::{Postgres, Redis};
 
 use crate::client::{Server, record};
@@ -67,10 +68,10 @@ async fn lost(mut server: Server, store: Arc<dyn SessionStore>, rounds: u64) -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_kills_of_postgres_lose_no_acknowledged_charge() {
+async fn kills_of_postgres_lose_no_acknowledged_charge() {
     let server = Postgres::start();
     let store = PostgresStore::connect(&server.url()).await.unwrap();
-    assert_eq!(lost(Server::Postgres(server), Arc::new(store), 100).await, 0);
+    assert_eq!(lost(Server::Postgres(server), Arc::new(store), times(20, 1000)).await, 0);
 }
 
 /// Somebody turns the setting off while the store is connected: its connection keeps what it was found with.
@@ -104,10 +105,10 @@ async fn without_synchronous_commit_a_kill_loses_charges() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_kills_of_redis_lose_no_acknowledged_charge() {
+async fn kills_of_redis_lose_no_acknowledged_charge() {
     let server = Redis::start();
     let store = RedisStore::connect(&server.url()).await.unwrap();
-    assert_eq!(lost(Server::Redis(server), Arc::new(store), 100).await, 0);
+    assert_eq!(lost(Server::Redis(server), Arc::new(store), times(20, 1000)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

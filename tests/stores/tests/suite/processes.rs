@@ -1,19 +1,18 @@
 //! Several processes on one store.
 
 use pinlatch::{ClockPolicy, SystemClock};
-use pinlatch_store_tests::{GUESSES, PIN, WRONG};
+use pinlatch_store_tests::{GUESSES, PIN, WRONG, times};
 
 use crate::client::{Client, Server};
 
 const PROCESSES: usize = 4;
 const GUESSES_EACH: usize = 2500;
-const ROUNDS: usize = 50;
 
 /// Ten thousand guesses on one wrapped token, from four processes with sixteen services each: exactly ten evaluations,
 /// in every round.
-fn race(server: &Server) {
-    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
-    for round in 0..ROUNDS {
+fn race(url: &str) {
+    let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(url)).collect();
+    for round in 0..times(8, 100) {
         let wrapped = clients[0].ask("login alice").pop().unwrap();
         for client in &mut clients {
             client.tell(&format!("guess {wrapped} {GUESSES_EACH}"));
@@ -31,12 +30,18 @@ fn race(server: &Server) {
 
 #[test]
 fn ten_thousand_guesses_get_ten_evaluations_over_postgres() {
-    race(&Server::postgres());
+    race(&Server::postgres().url());
 }
 
 #[test]
 fn ten_thousand_guesses_get_ten_evaluations_over_redis() {
-    race(&Server::redis());
+    race(&Server::redis().url());
+}
+
+#[test]
+fn ten_thousand_guesses_get_ten_evaluations_over_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    race(&format!("sqlite:{}", directory.path().join("store.db").display()));
 }
 
 /// What one process revokes is over for the other with its next call.
