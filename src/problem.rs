@@ -166,7 +166,7 @@ const fn meaning(code: &'static str) -> (u16, &'static str) {
         b"session_ended" => (401, "The session has ended; log in."),
         b"token_reused" => (401, "An old wrapped token was used again; log in."),
         b"wrong_pin" => (401, "Wrong PIN."),
-        b"denied" => (403, "Not from here."),
+        b"denied" => (403, "Not allowed here, or not now."),
         b"outside_hours" => (403, "Outside the hours of use."),
         b"replayed" => (409, "The request came before."),
         b"superseded" => (409, "A newer wrapped token was handed out; use that one."),

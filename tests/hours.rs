@@ -111,6 +111,8 @@ fn what_is_written_is_read_again() {
         ("Mon-Sun 00:00-24:00 UTC", ""),
         ("Mon 12:00-24:00; Tue 00:00-12:00 UTC", ""),
         ("Mon 22:00-00:00 UTC", "Mon 22:00-24:00 UTC"),
+        // Together they are a day, which ends as it begins.
+        ("Mon 16:00-13:00,13:00-18:00 UTC", "Mon 13:00-18:00,16:00-13:00 UTC"),
         ("2026-12-25 closed; 2026-12-24 08:00-12:00 UTC", "2026-12-24 08:00-12:00; 2026-12-25 closed UTC"),
     ] {
         let read = hours(text);

@@ -124,14 +124,18 @@ fn joined(mut hours: Vec<Hours>) -> Result<Vec<Hours>, HoursError> {
     let mut joined: Vec<Hours> = Vec::new();
     for next in hours {
         match joined.last_mut() {
-            // What is longer than a day could not be written.
-            Some(last) if next.from <= last.to && next.to.max(last.to) - last.from <= DAY => {
+            Some(last) if next.from <= last.to && can_be_written(last.from, next.to.max(last.to)) => {
                 last.to = last.to.max(next.to);
             }
             _ => joined.push(next),
         }
     }
     if joined.len() > MAX_PER_DAY { Err(HoursError::TooLong) } else { Ok(joined) }
+}
+
+/// Shorter than a day, or a day from midnight to midnight.
+const fn can_be_written(from: u16, to: u16) -> bool {
+    to - from < DAY || (from == 0 && to == DAY)
 }
 
 impl fmt::Display for WeeklyHours {

@@ -14,7 +14,7 @@ type Error = Box<dyn std::error::Error>;
 
 /// A secret of 32 random bytes, base64: `openssl rand -base64 32`. Yours come from a vault.
 fn secret(name: &str) -> Result<[u8; 32], Error> {
-    let text = std::env::var(name)?;
+    let text = std::env::var(name).map_err(|_| format!("{name} is not set"))?;
     let bytes = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text)?;
     bytes.try_into().map_err(|_| format!("{name} does not have 32 bytes").into())
 }

@@ -84,7 +84,8 @@ impl Sessions {
         self.0.unlock(ByToken { session_token }, request).await
     }
 
-    /// Replaces the PIN. All older tokens of the session are void from then on, also that of a device key, so a lost answer
+    /// Replaces the PIN of this session, which is that of one device: each has its own, and the others keep theirs
+    /// ([`Sessions::revoke_others`] ends them). All older tokens of the session are void from then on, also that of a device key, so a lost answer
     /// costs a full login, and one who comes back with an old one after the grace period is taken for a thief. Returns the
     /// new wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
     ///
