@@ -39,7 +39,7 @@
 //! A device has one unlock on its way at a time, or two at most, and stores what an answer brings only while the storage
 //! still has what was presented: an answer that comes late must not overwrite a newer one. With one at a time any number
 //! of answers may get lost; with two at once, one of them that gets lost and is tried again can push out the other's.
-//! (`unlock::model` in the tests has explored every course of events.)
+//! (`unlock::model`, a test, explores every course of events within its bounds.)
 //!
 //! For another PIN, the one that was returned is dropped, and [`ClientPin::choose`] makes the next. A [`DeviceKey`] locks the
 //! token that [`Sessions::add_device_key`](crate::Sessions::add_device_key) gives, and opens the session beside the PIN. With the

@@ -150,6 +150,49 @@ fn a_device_key_changes_no_locks() {
     }
 }
 
+/// Randomness that repeats itself breaks what it is for, but no request waits for another number.
+#[test]
+fn a_key_of_the_device_gets_a_free_place_whatever_is_drawn() {
+    struct Same(u64);
+
+    impl TryRng for Same {
+        type Error = std::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(0)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            // The index that the PIN has taken.
+            self.0 += 1;
+            assert!(self.0 < 10, "drawn again and again");
+            Ok(0)
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.fill(7);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Same {}
+
+    let mut fixture = Fixture::new();
+    let context =
+        Context { keys: &fixture.keys, policy: &fixture.policy, now: NOW, seen: seen(), remembered: EVERYTHING };
+    let subject = Some(&fixture.subject);
+    let login = FullLogin::vouched_by_host(Subject::new("alice").unwrap());
+    let Issued { state, device_token } =
+        issue(login, &fixture.subject, &InClear::ClientPin, &context, &mut fixture.rng);
+    let presented = PresentedToken::open(device_token.expose_secret(), &fixture.keys).unwrap();
+    let charge = Admitted::check(&presented, &state, subject, &context).unwrap().charge();
+    let (attempt, state) = charge.stored(Swap::Replaced).unwrap();
+    let added = attempt.judge_token(&fixture.keys).unwrap().add_device_key(&state, subject, &context, &mut Same(0));
+    let (added, state) = added.unwrap().stored(Swap::Replaced).unwrap();
+    let by_key = PresentedToken::open(added.device_key_token.expose_secret(), &fixture.keys).unwrap();
+    assert!(Admitted::check(&by_key, &state, subject, &context).is_ok());
+}
+
 #[test]
 fn the_whole_life_with_plain_values() {
     let mut fixture = Fixture::new();

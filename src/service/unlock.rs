@@ -85,9 +85,11 @@ impl Sessions {
     }
 
     /// Replaces the PIN of this session, which is that of one device: each has its own, and the others keep theirs
-    /// ([`Sessions::revoke_others`] ends them). All older tokens of the session are void from then on, also that of a device key, so a lost answer
-    /// costs a full login, and one who comes back with an old one after the grace period is taken for a thief. Returns the
-    /// new wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
+    /// ([`Sessions::revoke_others`] ends them).
+    ///
+    /// All older tokens of the session are void from then on, also that of a device key, so a lost answer costs a full
+    /// login, and one who comes back with an old one after the grace period is taken for a thief. Returns the new wrapped
+    /// token. As with [`Sessions::unlock`], do not let the future be dropped.
     ///
     /// # Errors
     /// [`ChangePinError`]; the new PIN is checked before the old one is looked at.
