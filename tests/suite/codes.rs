@@ -127,11 +127,15 @@ async fn ten_thousand_guesses_get_five_looks() {
             .collect();
         let challenge = phones[0].start().await;
         let code = phones[0].gateway.code();
+        let room = room();
         let guesses: Vec<_> = (0..10_000)
             .map(|guess| {
-                let (phone, challenge) = (phones[guess % 4].clone(), challenge.clone());
+                let (phone, challenge, room) = (phones[guess % 4].clone(), challenge.clone(), room.clone());
                 let wrong = if code == format!("{guess:06}") { "999999".to_owned() } else { format!("{guess:06}") };
-                tokio::spawn(async move { phone.answer(&challenge, &wrong).await })
+                tokio::spawn(async move {
+                    let _place = room.acquire().await.unwrap();
+                    phone.answer(&challenge, &wrong).await
+                })
             })
             .collect();
         let mut wrong = 0;

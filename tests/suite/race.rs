@@ -27,9 +27,11 @@ const fn kept(guesses: usize) -> Outcome {
 async fn race(store: Arc<dyn SessionStore>, guesses: usize) -> Outcome {
     let servers: Vec<_> = (0..4).map(|_| Arc::new(World::on(store.clone(), policy(), key_ring(1), ""))).collect();
     let wrapped: Arc<str> = servers[0].wrapped().await.into();
+    let room = room();
     let guess = |number: usize| {
-        let (server, wrapped) = (servers[number % 4].clone(), wrapped.clone());
+        let (server, wrapped, room) = (servers[number % 4].clone(), wrapped.clone(), room.clone());
         tokio::spawn(async move {
+            let _place = room.acquire().await.unwrap();
             loop {
                 match server.unlock(&wrapped, &format!("{:06}", 100_000 + number)).await {
                     Err(UnlockError::Busy { .. }) => tokio::task::yield_now().await,

@@ -19,6 +19,7 @@ use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KdfPool, KeyRing, LoggedIn, Pepper, PepperId, Pin, Policy, RequestContext,
     Sessions, SessionsBuilder, Subject, Tenant, UnixTime, UnlockError, UnlockedSession,
 };
+use tokio::sync::Semaphore;
 
 pub(crate) const START: UnixTime = UnixTime::from_secs(1_800_000_000);
 pub(crate) const PIN: &str = "739216";
@@ -306,6 +307,11 @@ where
     story("memory", Arc::new(MemoryStore::default())).await;
     let directory = tempfile::tempdir().unwrap();
     story("sqlite", Arc::new(SqliteStore::open(directory.path().join("store.db")).unwrap())).await;
+}
+
+/// Stores refuse a request when 4,096 wait already, which a slow machine may come to: a crowd asks that many at a time.
+pub(crate) fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(4_000))
 }
 
 /// Polls a future `polls` times and drops it. Says whether it ended before.
