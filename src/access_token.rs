@@ -70,6 +70,20 @@ use crate::id::{RequestKeyId, SessionId, Subject, Tenant, TokenId};
 use crate::session::LockKind;
 use crate::time::UnixTime;
 
+/// The token of an `Authorization` header whose scheme is `Bearer`, in letters of any case (RFC 6750, RFC 9110 §11.1).
+///
+/// ```
+/// use pinlatch::access_token::bearer_token;
+///
+/// assert_eq!(bearer_token(b"Bearer eyJ"), Some("eyJ"));
+/// assert_eq!(bearer_token(b"Basic YTpi"), None);
+/// ```
+#[must_use]
+pub fn bearer_token(authorization: &[u8]) -> Option<&str> {
+    let (scheme, token) = core::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+}
+
 /// Mints and verifies the access tokens of one issuer for one audience and client.
 #[derive(Clone, Debug)]
 pub struct AccessTokens {

@@ -51,6 +51,13 @@ macro_rules! id {
             }
         }
 
+        /// As its text.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
         impl core::str::FromStr for $name {
             type Err = NameError;
 
@@ -165,6 +172,13 @@ macro_rules! name {
                 write!(f, concat!(stringify!($name), "({:?})"), &self.0)
             }
         }
+
+        /// As its text.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
     };
 }
 
@@ -261,6 +275,7 @@ mod tests {
         let id = SessionId([0xC3; 16]);
         assert_eq!(id.to_string().len(), 22);
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
         for wrong in ["", "short", "w8PDw8PDw8PDw8PDw8PDwx", "w8PDw8PDw8PDw8PDw8PDwwA"] {
             assert_eq!(wrong.parse::<SessionId>(), Err(NameError::NotAnId), "{wrong:?}");
         }

@@ -57,7 +57,7 @@
 //! | wants to come back with a fingerprint | [`Sessions::add_device_key`], [`Sessions::remove_device_key`] | another token, which the client locks |
 //! | chooses another PIN | [`Sessions::change_pin`], [`Sessions::change_client_pin`] | a token that replaces all others |
 //! | looks at the list of devices | [`Sessions::sessions_of`] | the live sessions |
-//! | logs out here, there, everywhere | [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
+//! | logs out here, there, everywhere | [`Sessions::log_out`] or [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
 //! | forgot the PIN | – | a full login, which begins a new session |
 //!
 //! Errors say what to do next. Their texts are for logs; for clients each of them makes a [`Problem`], with a stable code, an

@@ -66,7 +66,7 @@ pub enum Event {
         /// Until when.
         until: UnixTime,
     },
-    /// A wrap's budget is used up: now, or it was before and somebody tried again.
+    /// A wrap's budget is used up: now, by a last wrong PIN, or it was before and somebody tried again.
     LockedOut {
         /// Which session.
         session_id: SessionId,
@@ -101,7 +101,7 @@ pub enum Event {
         /// Which session.
         session_id: SessionId,
     },
-    /// A session was ended: by its owner, by a newer login beyond the limit, or by its cap of wrong PINs.
+    /// A session was ended: by its owner, by its device, by a newer login beyond the limit, or by its cap of wrong PINs.
     Revoked {
         /// Which session.
         session_id: SessionId,
@@ -175,6 +175,12 @@ pub trait Observer: Send + Sync {
     /// *Called* on the thread of the request, after the fact was stored. Must not block; whatever takes time belongs
     /// into a queue.
     fn observe(&self, event: &Event);
+}
+
+impl<F: Fn(&Event) + Send + Sync> Observer for F {
+    fn observe(&self, event: &Event) {
+        self(event);
+    }
 }
 
 impl<O: Observer + ?Sized> Observer for Arc<O> {

@@ -7,6 +7,12 @@
 //!
 //! The tag is over the handle and never over the token, so it tells nothing about a guess. It stops forgeries before they
 //! cost anything.
+//!
+//! Without the token it is a name that only this service can have given, with which a device logs out:
+//!
+//! ```text
+//! text = "plh1_" + base64url(handle · MAC(K_handle, handle)[..16])                                  79 characters
+//! ```
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -23,6 +29,7 @@ pub(crate) const TAG_LEN: usize = 16;
 /// What of a token is no guess: handle and tag.
 pub(crate) const HEAD_LEN: usize = Handle::LEN + TAG_LEN;
 const BLOB_LEN: usize = HEAD_LEN + SessionToken::LEN;
+const HANDLE_PREFIX: &str = "plh1_";
 
 /// A session token in clear, as text of [`PlainToken::LEN`] characters. It opens its session until its successor was used,
 /// so nothing keeps it: a client wraps it at once, and unwraps it to present it.
@@ -88,6 +95,29 @@ pub(crate) fn decode_head(head: &[u8; HEAD_LEN]) -> Result<Handle, Malformed> {
     if handle.lock_kind == LockKind::ServerPin { Err(Malformed) } else { Ok(handle) }
 }
 
+/// Handle and tag alone.
+pub(crate) fn handle_text(head: &[u8; HEAD_LEN]) -> String {
+    let mut text = HANDLE_PREFIX.to_owned();
+    push_base64url(&mut text, head);
+    text
+}
+
+/// The session that a [handle](handle_text) names.
+pub(crate) fn named_session(text: &str, keys: &Keys) -> Result<SessionId, InvalidPlainToken> {
+    let text = text.strip_prefix(HANDLE_PREFIX).ok_or(InvalidPlainToken)?;
+    let head = decode_base64url(text.as_bytes()).map_err(|Malformed| InvalidPlainToken)?;
+    Ok(authentic(&head, keys)?.session_id)
+}
+
+/// The handle in a head, if it was made here.
+fn authentic(head: &[u8; HEAD_LEN], keys: &Keys) -> Result<Handle, InvalidPlainToken> {
+    let handle = decode_head(head).map_err(|Malformed| InvalidPlainToken)?;
+    let pepper = keys.find(handle.pepper_id).ok_or(InvalidPlainToken)?;
+    let (encoded, tag) = head.split_at(Handle::LEN);
+    let authentic: bool = pepper.handle_tag(encoded).ct_eq(tag).into();
+    if authentic { Ok(handle) } else { Err(InvalidPlainToken) }
+}
+
 /// The handout of a token in clear.
 #[expect(clippy::needless_pass_by_value, reason = "a token is handed out once, and gone")]
 pub(crate) fn in_clear(token: SessionToken, handle: &Handle, pepper: &PepperKeys) -> PlainToken {
@@ -118,15 +148,7 @@ impl PresentedToken {
     /// [`InvalidPlainToken`], one answer for every cause.
     pub fn open(text: &str, keys: &Keys) -> Result<Self, InvalidPlainToken> {
         let (head, token) = PlainToken::take_apart(text).map_err(|Malformed| InvalidPlainToken)?;
-        let handle = decode_head(&head).map_err(|Malformed| InvalidPlainToken)?;
-        let pepper = keys.find(handle.pepper_id).ok_or(InvalidPlainToken)?;
-        let (encoded, tag) = head.split_at(Handle::LEN);
-        let authentic: bool = pepper.handle_tag(encoded).ct_eq(tag).into();
-        if authentic {
-            Ok(Self { handle, candidate: CandidateToken::from_bytes(*token) })
-        } else {
-            Err(InvalidPlainToken)
-        }
+        Ok(Self { handle: authentic(&head, keys)?, candidate: CandidateToken::from_bytes(*token) })
     }
 
     /// The session it was made for.

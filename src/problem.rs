@@ -11,9 +11,9 @@
 //! | `pin_required` | 401 | | asks for the PIN |
 //! | `superseded` | 409 | | reads its storage again, and retries once with what is there |
 //! | `throttled` | 429 | | counts down |
-//! | `weak_pin` | 422 | `reason` | asks for another new PIN |
-//! | `outside_hours` | 403 | `opens`, seconds since 1970 | says when to come back |
-//! | `denied` | 403 | `reason`, `retry_at` | says why |
+//! | `weak_pin` | 422 | `reason`; `min`, characters, if it is `too_short` | asks for another new PIN |
+//! | `outside_hours` | 403 | `opens`, if it ever does | says when to come back |
+//! | `denied` | 403 | `reason`; `retry_at`, if that helps | says why |
 //! | `invalid_token` | 401 | | asks for the PIN |
 //! | `invalid_proof` | 401 | `reason`, if it is `clock` | signs anew, or sets its clock |
 //! | `replayed` | 409 | | signs anew what may happen twice |
@@ -23,14 +23,16 @@
 //! | `unknown_sealing_key`, `stale_seal` | 422 | | asks the server for its keys and the time, and seals anew, once |
 //! | `busy`, `overloaded`, `unavailable` | 503 | | tries again later |
 //!
-//! Where there is a time to wait, it stands in the header `Retry-After` and in the member `retry_after`, in whole seconds. [`NextStep`](crate::client::NextStep) is the
-//! last column for clients in Rust.
+//! Where there is a time to wait, it stands in the header `Retry-After` and in the member `retry_after`, in whole seconds.
+//! `opens` and `retry_at` are instants, in whole seconds since 1970. [`NextStep`](crate::client::NextStep) is the last column
+//! for clients in Rust.
 
 use core::time::Duration;
 
 use crate::access_token::AccessTokenError;
+use crate::id::NameError;
 use crate::permission::Denial;
-use crate::pin::WeakPin;
+use crate::pin::{PinLengthError, WeakPin};
 use crate::proof::ProofError;
 use crate::renew::RenewalRefused;
 use crate::store::StoreError;
@@ -123,8 +125,8 @@ impl Problem {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
         let fixed = [("content-type", Self::CONTENT_TYPE.to_owned()), ("cache-control", "no-store".to_owned())];
         let retry_after = self.retry_after_secs().map(|secs| ("retry-after", secs.to_string()));
-        let bearer =
-            (self.code == "invalid_token").then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".to_owned()));
+        let bearer = matches!(self.code, "invalid_token" | "session_ended")
+            .then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".to_owned()));
         fixed.into_iter().chain(retry_after).chain(bearer)
     }
 
@@ -226,7 +228,15 @@ from_error! {
     };
     RenewalRefused: |error| Problem::of(error.code());
     StoreError: |error| Problem::of(error.code()).after(Some(error.retry_after()));
-    WeakPin: |weak| Problem::of("weak_pin").word("reason", weak.reason());
+    NameError: |_error| Problem::bad_request();
+    PinLengthError: |_error| Problem::bad_request();
+    WeakPin: |weak| {
+        let problem = Problem::of("weak_pin").word("reason", weak.reason());
+        match weak {
+            WeakPin::TooShort { min } => problem.number("min", u64::from(*min)),
+            _ => problem,
+        }
+    };
 }
 
 #[cfg(feature = "sealed")]

@@ -22,7 +22,7 @@ pub use self::builder::{BuildError, SessionsBuilder};
 pub use self::codes::{Delivery, DeliveryError, OneTimeCodes, OneTimeCodesBuilder, OtpError, PendingCode};
 pub use self::kdf_pool::KdfPool;
 pub use self::login::{LoggedIn, LoginError};
-pub use self::manage::{LiveAccessError, SessionInfo};
+pub use self::manage::{LiveAccessError, LogOutError, SessionInfo};
 pub use self::opener::{ByPin, ByToken, Opener};
 pub use self::renewal::{RenewError, RenewedAccess};
 pub use self::requests::{BoundAccessToken, RequestError};

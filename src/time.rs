@@ -1,10 +1,12 @@
 //! Instants as plain values. Nothing here reads a clock.
 
 use core::time::Duration;
+use std::time::SystemTime;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
-/// Arithmetic saturates: an instant that cannot be represented becomes the last one that can.
+/// Arithmetic saturates: an instant that cannot be represented becomes the last one that can. Serialized it is a number, in
+/// whole seconds, as in a JWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
@@ -36,6 +38,12 @@ impl UnixTime {
         self.0 / 1000
     }
 
+    /// The same for the standard library, and so for every library of dates. `None` where the platform cannot represent it.
+    #[must_use]
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.0))
+    }
+
     /// How long from here until `later`; zero when `later` is not later.
     #[must_use]
     pub const fn until(self, later: Self) -> Duration {
@@ -55,6 +63,12 @@ impl UnixTime {
     }
 }
 
+impl serde::Serialize for UnixTime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.as_secs())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +79,14 @@ mod tests {
         assert_eq!(UnixTime::default().saturating_add(Duration::MAX), UnixTime::MAX);
         assert_eq!(UnixTime::from_secs(1).saturating_sub(Duration::from_secs(2)), UnixTime::default());
         assert_eq!(UnixTime::from_secs(u64::MAX), UnixTime::MAX);
+    }
+
+    #[test]
+    fn an_instant_is_one_of_the_standard_library_and_a_number_of_seconds() {
+        let instant = UnixTime::from_millis(1_800_000_000_250);
+        let since = instant.to_system_time().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(since, Duration::from_millis(1_800_000_000_250));
+        assert_eq!(serde_json::to_string(&instant).unwrap(), "1800000000");
     }
 
     #[test]

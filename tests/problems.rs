@@ -11,9 +11,10 @@ use pinlatch::permission::Denial;
 use pinlatch::proof::ProofError;
 use pinlatch::renew::RenewalRefused;
 use pinlatch::sealed::UnsealError;
+use pinlatch::wrap::InvalidWrappedToken;
 use pinlatch::{
-    ChangePinError, LiveAccessError, LoginError, OtpError, Problem, RenewError, RequestError, StoreError, UnixTime,
-    UnlockError, WeakPin,
+    ChangePinError, LiveAccessError, LogOutError, LoginError, OtpError, Pin, Problem, RenewError, RequestError,
+    StoreError, Subject, UnixTime, UnlockError, WeakPin,
 };
 use serde_json::{Value, json};
 
@@ -78,13 +79,15 @@ fn all_others() -> Vec<Expected> {
             422,
             "weak_pin",
             None,
-            json!({"reason": "too_short"}),
+            json!({"reason": "too_short", "min": 6}),
         ),
         (LoginError::Busy { retry_after: WAIT, login: None }.into(), 503, "busy", Some(2), json!({})),
         (LoginError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
         (LiveAccessError::AccessToken(token).into(), 401, "invalid_token", None, json!({})),
-        (LiveAccessError::SessionEnded.into(), 401, "invalid_token", None, json!({})),
+        (LiveAccessError::SessionEnded.into(), 401, "session_ended", None, json!({})),
         (LiveAccessError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
+        (LogOutError::Invalid(InvalidWrappedToken).into(), 400, "invalid_wrapped_token", None, json!({})),
+        (LogOutError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
         (RenewError::AccessToken(token).into(), 401, "invalid_token", None, json!({})),
         (RenewError::Refused(RenewalRefused::PinRequired).into(), 401, "pin_required", None, json!({})),
         (RenewError::Refused(RenewalRefused::WrongKey).into(), 401, "invalid_proof", None, json!({})),
@@ -115,6 +118,8 @@ fn all_others() -> Vec<Expected> {
         (UnsealError::UnknownKey.into(), 422, "unknown_sealing_key", None, json!({})),
         (UnsealError::Stale.into(), 422, "stale_seal", None, json!({})),
         (UnsealError::Malformed.into(), 400, "bad_request", None, json!({})),
+        (Pin::new("123").unwrap_err().into(), 400, "bad_request", None, json!({})),
+        (Subject::new("").unwrap_err().into(), 400, "bad_request", None, json!({})),
         (Problem::bad_request(), 400, "bad_request", None, json!({})),
     ]
 }
@@ -137,7 +142,8 @@ fn every_error_has_its_status_its_code_and_nothing_of_its_cause() {
             [("content-type", Problem::CONTENT_TYPE.into()), ("cache-control", "no-store".into())]
         );
         let more = wait.map(|wait| ("retry-after", wait.to_string()));
-        let bearer = (code == "invalid_token").then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".into()));
+        let refuses_access = code == "invalid_token" || code == "session_ended";
+        let bearer = refuses_access.then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".into()));
         assert_eq!(headers[2..], more.into_iter().chain(bearer).collect::<Vec<_>>());
         // A client knows what to do, but about its own mistakes.
         assert_eq!(NextStep::of(code, None) == NextStep::Mistake, code == "bad_request", "{code}");

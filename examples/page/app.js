@@ -14,6 +14,7 @@ import {
   byPassword,
   checkPinHere,
   createSession,
+  endSession,
   removeKey,
   replacePin,
   resendCode,
@@ -302,10 +303,13 @@ function callServer(method, path) {
   return request(method, path, { bearer: access.token, signal: access.controller.signal });
 }
 
+// What is kept is for the PIN to try: another tab may have logged in meanwhile.
+const ACCESS_ENDED = new Set(['invalid_token', 'session_ended']);
+
 function reportProblem(problem) {
   if (!(problem instanceof Problem)) throw problem;
   if (problem.code === 'cancelled') return;
-  if (problem.code === 'invalid_token') lock(notice('info', 'Your access has ended. Enter your PIN to continue.'));
+  if (ACCESS_ENDED.has(problem.code)) lock(notice('info', 'Your access has ended. Enter your PIN to continue.'));
   else if (problem.code === 'unknown_server') showEnded(problem);
   else setNotice(notice('error', describe(problem)));
 }
@@ -532,8 +536,9 @@ function keepDevice() {
 }
 
 async function confirmForget() {
-  await forgetDevice();
+  const token = await forgetDevice();
   showLogin();
+  if (token) endSession(token).catch(() => {});
 }
 
 // ---------------------------------------------------------------- change PIN

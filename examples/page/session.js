@@ -91,6 +91,12 @@ function answered(call) {
   });
 }
 
+// Ends the session of a token that was just forgotten. If that fails, it ends by itself.
+export async function endSession(token) {
+  const { sessionHandle } = isLockedHere(token) ? await device() : {};
+  await postSealed('/forget', { kept: sessionHandle?.(token) ?? token });
+}
+
 export const startCode = (phone) => postSealed('/otp/start', { phone });
 export const resendCode = (challenge) => postSealed('/otp/resend', { challenge });
 

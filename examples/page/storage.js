@@ -67,10 +67,12 @@ export function forgetTokenIfStill(token) {
   if (storedToken() === token) store.removeItem(TOKEN_KEY);
 }
 
-// Whose server it was is remembered: the next login goes to that one.
+// Whose server it was is remembered: the next login goes to that one. Returns the token that was kept.
 export function forgetDevice() {
   return withTokenLock(() => {
+    const token = storedToken();
     for (const key of ALL_KEYS) if (key !== SERVER_KEY) store.removeItem(key);
+    return token;
   });
 }
 

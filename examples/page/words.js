@@ -63,7 +63,7 @@ export const ENDINGS = {
     retry: 'Try again',
   },
   denied: {
-    title: 'Not from here',
+    title: 'Not allowed right now',
     text: ({ retry_at: retryAt }) =>
       Number.isFinite(retryAt)
         ? `From where you are, you can come back ${formatMoment(retryAt)}. Your PIN will still work.`

@@ -3,7 +3,7 @@
 use super::{Masked, NotForThisLock, head_of, mask, text_of, unmask};
 use crate::crypto::MacKey;
 use crate::encoding::{Malformed, decode_base64url};
-use crate::plain::{HEAD_LEN, PlainToken};
+use crate::plain::{HEAD_LEN, PlainToken, handle_text};
 use crate::secret::secret_bytes;
 use crate::session::LockKind;
 use crate::token::SessionToken;
@@ -44,6 +44,13 @@ impl DeviceLocked {
     #[must_use]
     pub fn to_text(&self) -> String {
         text_of(PREFIX, &[&self.head, &self.masked])
+    }
+
+    /// The name of the session, with which the device can log out without the key
+    /// ([`Sessions::log_out`](crate::Sessions::log_out)): 79 characters, `plh1_…`. It opens nothing.
+    #[must_use]
+    pub fn handle(&self) -> String {
+        handle_text(&self.head)
     }
 
     /// Unlocks with a key: a token to present. With another key it is a wrong guess.

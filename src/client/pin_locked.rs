@@ -6,7 +6,7 @@ use super::{Masked, NotForThisLock, head_of, mask, text_of, unmask};
 use crate::crypto::MacKey;
 use crate::encoding::{Malformed, Reader, decode_base64url};
 use crate::pin::{NewPin, Pin};
-use crate::plain::{HEAD_LEN, PlainToken};
+use crate::plain::{HEAD_LEN, PlainToken, handle_text};
 use crate::session::LockKind;
 use crate::stretch::{KdfMemory, KdfParams, stretch};
 use crate::token::{LockSalt, SessionToken};
@@ -97,6 +97,13 @@ impl PinLocked {
             return Err(NotForThisLock);
         }
         Ok(Self { head: head_of(LockKind::ClientPin, head)?, kdf, salt: LockSalt::from_bytes(salt), masked })
+    }
+
+    /// The name of the session, with which the device can log out without a PIN
+    /// ([`Sessions::log_out`](crate::Sessions::log_out)): 79 characters, `plh1_…`. It opens nothing.
+    #[must_use]
+    pub fn handle(&self) -> String {
+        handle_text(&self.head)
     }
 
     /// Unlocks with a PIN, right or wrong: a token to present, and what locks the next one. Takes as long as the KDF does.

@@ -1,8 +1,9 @@
-//! Log in with a password, come back with a PIN, call an API.
+//! Log in with a password, come back with a PIN, call an API, log out.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, JsonConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
+use pinlatch::access_token::bearer_token;
 use pinlatch::stores::SqliteStore;
 use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, Problem, RequestContext, Sessions, Subject,
@@ -75,14 +76,14 @@ struct Login {
 
 async fn login(sessions: Data<Sessions>, body: Json<Login>) -> Result<HttpResponse, Failure> {
     let body = body.into_inner();
-    let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
+    let pin = Pin::new(body.pin)?;
     sessions.check_new_pin(&pin)?; // before the password is looked at: then the answer says nothing about it
     if !password_is_right(&body.username, &body.password) {
         return Err(Problem::new(401, "invalid_credentials", "Wrong username or password.").into());
     }
     // Better: the primary key of your users.
-    let subject = Subject::new(body.username).map_err(|_| Problem::bad_request())?;
-    let issued = sessions.login(FullLogin::vouched_by_host(subject), pin).await?;
+    let login = FullLogin::vouched_by_host(Subject::new(body.username)?);
+    let issued = sessions.login(login, pin).await?;
     Ok(tokens(json!({"wrapped_token": issued.device_token.as_str()})))
 }
 
@@ -98,7 +99,7 @@ async fn authorize(
     body: Json<Unlock>,
 ) -> Result<HttpResponse, Failure> {
     let (sessions, body) = (sessions.as_ref().clone(), body.into_inner());
-    let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
+    let pin = Pin::new(body.pin)?;
     let context = match request.peer_addr() {
         Some(client) => RequestContext::new().with_ip(client.ip()),
         None => RequestContext::new(),
@@ -115,9 +116,19 @@ async fn authorize(
 }
 
 async fn me(sessions: Data<Sessions>, request: HttpRequest) -> Result<Json<Value>, Failure> {
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let access = sessions.verify(header.strip_prefix("Bearer ").unwrap_or_default())?;
+    let token = request.headers().get("authorization").and_then(|value| bearer_token(value.as_bytes()));
+    let access = sessions.verify(token.unwrap_or_default())?;
     Ok(Json(json!({"subject": access.subject.as_str()})))
+}
+
+#[derive(Deserialize)]
+struct LogOut {
+    wrapped_token: String,
+}
+
+async fn log_out(sessions: Data<Sessions>, body: Json<LogOut>) -> Result<HttpResponse, Failure> {
+    sessions.log_out(&body.wrapped_token).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 #[actix_web::main]
@@ -129,6 +140,7 @@ async fn main() -> Result<(), Error> {
             .app_data(JsonConfig::default().error_handler(|_, _| Failure(Problem::bad_request()).into()))
             .route("/login", web::post().to(login))
             .route("/authorize", web::post().to(authorize))
+            .route("/logout", web::post().to(log_out))
             .route("/api/me", web::get().to(me))
     };
     let address = std::env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());

@@ -1,4 +1,4 @@
-//! Log in with a password, come back with a PIN, call an API.
+//! Log in with a password, come back with a PIN, call an API, log out.
 
 use std::net::SocketAddr;
 
@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use pinlatch::access_token::bearer_token;
 use pinlatch::stores::SqliteStore;
 use pinlatch::{
     AccessTokenKey, AccessTokens, FullLogin, KeyRing, Pepper, PepperId, Pin, Problem, RequestContext, Sessions, Subject,
@@ -74,14 +75,14 @@ struct Login {
 
 async fn login(State(sessions): State<Sessions>, body: Read<Login>) -> Result<Tokens, Failure> {
     let Json(body) = body.map_err(|_| Problem::bad_request())?;
-    let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
+    let pin = Pin::new(body.pin)?;
     sessions.check_new_pin(&pin)?; // before the password is looked at: then the answer says nothing about it
     if !password_is_right(&body.username, &body.password) {
         return Err(Problem::new(401, "invalid_credentials", "Wrong username or password.").into());
     }
     // Better: the primary key of your users.
-    let subject = Subject::new(body.username).map_err(|_| Problem::bad_request())?;
-    let issued = sessions.login(FullLogin::vouched_by_host(subject), pin).await?;
+    let login = FullLogin::vouched_by_host(Subject::new(body.username)?);
+    let issued = sessions.login(login, pin).await?;
     Ok(tokens(json!({"wrapped_token": issued.device_token.as_str()})))
 }
 
@@ -97,7 +98,7 @@ async fn authorize(
     body: Read<Unlock>,
 ) -> Result<Tokens, Failure> {
     let Json(body) = body.map_err(|_| Problem::bad_request())?;
-    let pin = Pin::new(body.pin).map_err(|_| Problem::bad_request())?;
+    let pin = Pin::new(body.pin)?;
     let context = RequestContext::new().with_ip(client.ip());
     // In a task of its own: axum drops a handler whose client goes away, and the guess would stay charged.
     let unlock = async move { sessions.unlock(&body.wrapped_token, &pin, &context).await };
@@ -111,9 +112,20 @@ async fn authorize(
 }
 
 async fn me(State(sessions): State<Sessions>, headers: HeaderMap) -> Result<Json<Value>, Failure> {
-    let header = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let access = sessions.verify(header.strip_prefix("Bearer ").unwrap_or_default())?;
+    let token = headers.get("authorization").and_then(|value| bearer_token(value.as_bytes()));
+    let access = sessions.verify(token.unwrap_or_default())?;
     Ok(Json(json!({"subject": access.subject.as_str()})))
+}
+
+#[derive(Deserialize)]
+struct LogOut {
+    wrapped_token: String,
+}
+
+async fn log_out(State(sessions): State<Sessions>, body: Read<LogOut>) -> Result<StatusCode, Failure> {
+    let Json(body) = body.map_err(|_| Problem::bad_request())?;
+    sessions.log_out(&body.wrapped_token).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[tokio::main]
@@ -121,6 +133,7 @@ async fn main() -> Result<(), Error> {
     let router = Router::new()
         .route("/login", post(login))
         .route("/authorize", post(authorize))
+        .route("/logout", post(log_out))
         .route("/api/me", get(me))
         .with_state(sessions()?);
     let address = std::env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());

@@ -8,6 +8,7 @@ use super::digest::{ContentDigest, decode};
 use super::fields::{self, Component, NotOne, SignatureInput, Value};
 use super::message::{Envelope, MessageParts};
 use super::parts::{Body, NoValue, RequestParts};
+use crate::access_token::bearer_token;
 use crate::id::SessionId;
 use crate::time::UnixTime;
 
@@ -80,7 +81,7 @@ impl<'a> Candidate<'a> {
         });
         Ok(Self {
             session_id: Some(parameters.session_id),
-            access_token: bearer(authorization).ok_or(ProofError::NoAccessToken)?,
+            access_token: bearer_token(authorization.as_bytes()).ok_or(ProofError::NoAccessToken)?,
             signed: Signed::Base(base.map_err(refusal)?),
             signature,
             created: parameters.created,
@@ -196,10 +197,4 @@ fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Resul
     let more = parts.also_signed.iter().all(|name| if_there(name));
     let all = covered("@method") && covered("@authority") && covered("authorization") && target && body && more;
     if all && !input.has_component_twice() { Ok(digest) } else { Err(ProofError::NotCovered) }
-}
-
-/// The token of `Authorization: Bearer …`.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }

@@ -6,12 +6,15 @@ use super::{Service, Sessions};
 use crate::access_token::{AccessTokenError, VerifiedAccess};
 use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::observer::Event;
+use crate::revoke::session_of;
 use crate::session::SessionState;
 use crate::store::StoreError;
 use crate::time::UnixTime;
+use crate::wrap::InvalidWrappedToken;
 
-/// What a user may see of a session of theirs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a user may see of a session of theirs. Serialized it has these names, ids as text, and times in whole seconds since
+/// 1970.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// Which session.
@@ -45,11 +48,12 @@ pub enum LiveAccessError {
 }
 
 impl LiveAccessError {
-    /// A stable word for clients: `invalid_token` (HTTP 401), or what [`StoreError::code`] says (503).
+    /// A stable word for clients: `invalid_token` or `session_ended` (HTTP 401), or what [`StoreError::code`] says (503).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::AccessToken(_) | Self::SessionEnded => "invalid_token",
+            Self::AccessToken(error) => error.code(),
+            Self::SessionEnded => "session_ended",
             Self::Store(error) => error.code(),
         }
     }
@@ -59,6 +63,38 @@ impl LiveAccessError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::AccessToken(_) | Self::SessionEnded => None,
+            Self::Store(error) => Some(error.retry_after()),
+        }
+    }
+}
+
+/// Why a device was not logged out. Clients are told [`LogOutError::code`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogOutError {
+    /// Nothing that this service has given to a device. Forget it.
+    #[error("not a wrapped token of this service")]
+    Invalid(#[from] InvalidWrappedToken),
+    /// The store did not answer. Try again later; a session that is not used ends by itself.
+    #[error("the store did not answer")]
+    Store(#[from] StoreError),
+}
+
+impl LogOutError {
+    /// A stable word for clients: `invalid_wrapped_token` (HTTP 400), or what [`StoreError::code`] says (503).
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_wrapped_token",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// When to try again, where that helps.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Invalid(_) => None,
             Self::Store(error) => Some(error.retry_after()),
         }
     }
@@ -112,7 +148,8 @@ impl Sessions {
 
     /// Ends one session of a subject. Says whether there was one; a session of somebody else is none.
     ///
-    /// A logout is `revoke(&access.subject, access.session_id)` with what [`Sessions::verify_live`] returned.
+    /// A logout is `revoke(&access.subject, access.session_id)` with what [`Sessions::verify_live`] returned, or
+    /// [`Sessions::log_out`] with what the device keeps.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -123,6 +160,18 @@ impl Sessions {
             return Ok(false);
         }
         service.end(session_id).await
+    }
+
+    /// Ends the session of what a device keeps, which it then forgets: a wrapped token, or the
+    /// [handle](crate::client::PinLocked::handle) of one that the client has locked. So a user can log out, or make room for
+    /// somebody else, without a PIN and without an access token. Says whether the session was still there.
+    ///
+    /// # Errors
+    /// [`LogOutError`].
+    pub async fn log_out(&self, kept: &str) -> Result<bool, LogOutError> {
+        let service = &*self.0;
+        let session_id = session_of(kept, &service.keys, &service.policy)?;
+        Ok(service.end(session_id).await?)
     }
 
     /// Ends all sessions of a subject, in one write.

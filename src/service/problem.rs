@@ -1,6 +1,8 @@
 //! What clients are told about the errors of the façade.
 
-use super::{ChangePinError, LiveAccessError, LoginError, OtpError, RenewError, RequestError, UnlockError};
+use super::{
+    ChangePinError, LiveAccessError, LogOutError, LoginError, OtpError, RenewError, RequestError, UnlockError,
+};
 use crate::problem::{Problem, from_error};
 
 from_error! {
@@ -9,6 +11,7 @@ from_error! {
         ChangePinError::Unlock(error) => error.into(),
     };
     LiveAccessError: |error| Problem::of(error.code()).after(error.retry_after());
+    LogOutError: |error| Problem::of(error.code()).after(error.retry_after());
     LoginError: |error| match error {
         LoginError::WeakPin(weak) => weak.into(),
         _ => Problem::of(error.code()).after(error.retry_after()),

@@ -110,6 +110,40 @@ async fn a_pin_that_the_server_never_sees_opens_the_session() {
     .await;
 }
 
+/// A device that keeps its PIN to itself logs out without it, and shows nothing of what is locked.
+#[tokio::test]
+async fn a_device_logs_out_with_a_handle_that_opens_nothing() {
+    let world = World::new();
+    for by_key in [false, true] {
+        let mut device = Device::new(&world).await;
+        let (token, pin) = device.open(PIN);
+        let opener = ByToken { session_token: token.expose_secret() };
+        let added = world.sessions.add_device_key(opener, &RequestContext::new()).await.unwrap();
+        device.kept = pin.lock(added.opened.device_token).unwrap().to_text();
+        let key_token = added.device_key_token.expose_secret().to_owned();
+        let locked = DeviceKey::from_bytes([7; 32]).lock(added.device_key_token).unwrap();
+        let handle = if by_key { locked.handle() } else { PinLocked::parse(&device.kept, KDF).unwrap().handle() };
+
+        assert!(handle.len() == 79 && handle.starts_with("plh1_"));
+        assert_eq!(present(&world, &handle).await, "invalid_wrapped_token");
+        assert_eq!(present(&world, &handle.replace("plh1_", "pls1_")).await, "invalid_wrapped_token");
+        let mut wrong = vec![device.kept.clone(), locked.to_text(), key_token, "plh1_".to_owned()];
+        // Handle, version, pepper, kind, session, wrap and tag: each of their characters.
+        wrong.extend((5..79).map(|at| {
+            let other = if &handle[at..=at] == "A" { "B" } else { "A" };
+            format!("{}{other}{}", &handle[..at], &handle[at + 1..])
+        }));
+        let before = world.store.calls();
+        for wrong in wrong {
+            assert_eq!(world.sessions.log_out(&wrong).await.unwrap_err().code(), "invalid_wrapped_token", "{wrong}");
+        }
+        assert_eq!(world.store.calls(), before);
+
+        assert!(world.sessions.log_out(&handle).await.unwrap());
+        assert_eq!(device.code(PIN).await, "session_ended");
+    }
+}
+
 #[tokio::test]
 async fn a_token_out_of_a_wrong_pin_is_a_guess() {
     let world = World::new();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinlatch::{DeviceLabel, FullLogin, LoginError, RequestContext, SessionId, Subject};
+use pinlatch::{DeviceLabel, Event, FullLogin, LoginError, RequestContext, SessionId, Subject};
 
 use crate::world::*;
 
@@ -208,10 +208,41 @@ async fn revoking_all_ends_every_session_and_every_live_token_at_once() {
             assert_eq!(world.code(wrapped, PIN).await, "session_ended", "{name}");
         }
         let live = world.sessions.verify_live(opened.access_token.as_str()).await;
-        assert_eq!(live.unwrap_err().code(), "invalid_token", "{name}");
+        assert_eq!(live.unwrap_err().code(), "session_ended", "{name}");
         assert_eq!(world.ids("alice").await, [], "{name}");
         assert_eq!(world.code(bob.device_token.as_str(), PIN).await, "ok", "{name}");
         assert_eq!(world.code(&world.wrapped().await, PIN).await, "ok", "{name}: logging in again works");
+    })
+    .await;
+}
+
+/// Also with one that opens nothing any more.
+#[tokio::test]
+async fn a_device_logs_out_with_the_wrapped_token_alone() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store.clone(), policy(), key_ring(1), "");
+        let (first, other) = (world.login("alice").await, world.login("alice").await);
+        let next = world.next(first.device_token.as_str()).await;
+        let used = world.next(&next).await;
+        for kept in [first.device_token.as_str(), &next, &used] {
+            let world = World::on(store.clone(), policy(), key_ring(1), "another tenant");
+            assert_eq!(world.sessions.log_out(kept).await.unwrap_err().code(), "invalid_wrapped_token", "{name}");
+        }
+
+        assert!(world.sessions.log_out(&next).await.unwrap(), "{name}");
+        assert_eq!(world.events.take().last(), Some(&Event::Revoked { session_id: first.session_id }), "{name}");
+        assert_eq!(world.code(&used, PIN).await, "session_ended", "{name}");
+        assert!(!world.sessions.log_out(&used).await.unwrap(), "{name}: it is gone already");
+        assert_eq!(world.ids("alice").await, [other.session_id], "{name}");
+
+        let kept = other.device_token.as_str();
+        let before = world.store.calls();
+        let edited = format!("{}{}", &kept[..60], kept[60..].chars().rev().collect::<String>());
+        for forged in ["", "plw1_", "pls1_", "plh1_", &kept[5..], &edited] {
+            assert_eq!(world.sessions.log_out(forged).await.unwrap_err().code(), "invalid_wrapped_token", "{forged}");
+        }
+        assert_eq!(world.store.calls(), before, "{name}");
+        assert_eq!(world.code(kept, PIN).await, "ok", "{name}");
     })
     .await;
 }

@@ -29,6 +29,12 @@ export function weakPin(
   pin: string,
 ): 'too_short' | 'too_long' | 'repeated' | 'sequence' | 'date' | 'keypad' | 'common' | undefined;
 
+/**
+ * The name of the session of `plc1_…` or `pld1_…`, for a call that ends with `Sessions::log_out`: the device logs out without a PIN,
+ * and shows nothing of what is locked. Fails with `not_a_locked_token`.
+ */
+export function sessionHandle(locked: string): string;
+
 export type NextStep =
   | 'enter_pin'
   | 'forget_device_key' // and enter the PIN

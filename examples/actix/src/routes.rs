@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use actix_web::web::{Data, Path, ServiceConfig, delete, get, post, resource, to};
-use pinlatch_example_service::{ChangePin, CodeLogin, File, Login, Opening, Resend, Service, Start};
+use pinlatch_example_service::{ChangePin, CodeLogin, File, Forget, Login, Opening, Resend, Service, Start};
 
 use crate::http::{Bearer, Client, Read, Reply, Signed};
 
@@ -25,6 +25,7 @@ pub(crate) fn api(config: &mut ServiceConfig) {
         .service(resource("/sessions/{id}").route(delete().to(revoke)))
         .service(resource("/logout").route(post().to(logout)))
         .service(resource("/logout-all").route(post().to(logout_all)))
+        .service(resource("/forget").route(post().to(forget)))
         .service(resource("/demo/outbox").route(get().to(outbox)))
         .service(resource("/.well-known/jwks.json").route(get().to(jwks)))
         .service(resource("/.well-known/http-message-signatures-directory").route(get().to(server_keys)))
@@ -91,6 +92,10 @@ async fn revoke(service: Data<Service>, Bearer(access): Bearer, id: Path<String>
 
 async fn logout(service: Data<Service>, Bearer(access): Bearer) -> Reply {
     service.logout(&access).await.into()
+}
+
+async fn forget(service: Data<Service>, Read(forget): Read<Forget>) -> Reply {
+    service.forget(forget).await.into()
 }
 
 async fn logout_all(service: Data<Service>, Bearer(access): Bearer) -> Reply {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path as InPath, State};
 use axum::routing::{delete, get, post};
-use pinlatch_example_service::{ChangePin, CodeLogin, Login, MAX_BODY, Opening, Resend, Service, Start, files};
+use pinlatch_example_service::{ChangePin, CodeLogin, Forget, Login, MAX_BODY, Opening, Resend, Service, Start, files};
 
 use crate::http::{Bearer, Client, Read, Reply, Signed};
 
@@ -27,6 +27,7 @@ pub(crate) fn api() -> Router<Service> {
         .route("/sessions/{id}", delete(revoke))
         .route("/logout", post(logout))
         .route("/logout-all", post(logout_all))
+        .route("/forget", post(forget))
         .route("/demo/outbox", get(outbox))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/http-message-signatures-directory", get(server_keys))
@@ -92,6 +93,10 @@ async fn revoke(service: State<Service>, Bearer(access): Bearer, InPath(id): InP
 
 async fn logout(service: State<Service>, Bearer(access): Bearer) -> Reply {
     service.logout(&access).await.into()
+}
+
+async fn forget(service: State<Service>, Read(forget): Read<Forget>) -> Reply {
+    service.forget(forget).await.into()
 }
 
 async fn logout_all(service: State<Service>, Bearer(access): Bearer) -> Reply {

@@ -27,7 +27,7 @@ pub use self::begin::Login;
 pub use self::codes::{CodeLogin, Resend, Start};
 pub use self::config::{Config, ConfigError};
 pub use self::edge::{Entered, Leaving, Visit};
-pub use self::manage::Transfer;
+pub use self::manage::{Forget, Transfer};
 pub use self::page::{File, files};
 pub use self::received::{Origins, Received};
 pub use self::run::{Error, announce, begin_log, report, stop};

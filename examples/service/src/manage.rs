@@ -14,6 +14,13 @@ pub struct Transfer {
     amount: u64,
 }
 
+/// What a device is about to forget: a wrapped token, or the handle of one that it has locked itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forget {
+    kept: String,
+}
+
 impl Service {
     /// Evidence of a valid `Authorization: Bearer` whose session is live, for routes that ask for no signature. An API that
     /// may believe a revoked session for some minutes leaves `check_live` away, and asks no store.
@@ -89,6 +96,12 @@ impl Service {
 
     pub async fn logout(&self, access: &VerifiedAccess) -> Outcome {
         self.0.sessions.revoke(&access.subject, access.session_id).await.map_err(tell)?;
+        Ok(Answer::empty())
+    }
+
+    /// A logout without a PIN.
+    pub async fn forget(&self, forget: Forget) -> Outcome {
+        self.0.sessions.log_out(&forget.kept).await.map_err(tell)?;
         Ok(Answer::empty())
     }
 

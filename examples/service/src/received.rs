@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pinlatch::Problem;
-use pinlatch::access_token::RenewableAccess;
+use pinlatch::access_token::{RenewableAccess, bearer_token};
 use pinlatch::proof::{Accepted, Body, InvalidOrigin, Origin, RequestParts};
 
 use crate::Service;
@@ -73,8 +73,7 @@ impl Received {
     }
 
     pub(crate) fn bearer_token(&self) -> Option<&str> {
-        let (scheme, token) = core::str::from_utf8(self.header("authorization")?).ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        bearer_token(self.header("authorization")?)
     }
 
     pub(crate) fn lines(&self) -> Vec<(&str, &[u8])> {

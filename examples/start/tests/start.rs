@@ -69,6 +69,15 @@ async fn a_pin_that_works(program: &str) {
     let me: Value =
         me.bearer_auth(opened["access_token"].as_str().unwrap()).send().await.unwrap().json().await.unwrap();
     assert_eq!(me, json!({"subject": "alice"}));
+
+    let log_out = async |token: &Value| {
+        let body = json!({"wrapped_token": token});
+        client.post(format!("{url}/logout")).json(&body).send().await.unwrap().status()
+    };
+    assert_eq!(log_out(&opened["wrapped_token"]).await, 204);
+    let (status, refused) = post(&client, format!("{url}/authorize"), unlock("739216")).await;
+    assert_eq!((status, &refused["code"]), (401, &json!("session_ended")));
+    assert_eq!(log_out(&json!("plw1_")).await, 400);
 }
 
 #[tokio::test]

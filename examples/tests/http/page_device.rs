@@ -112,6 +112,40 @@ async fn a_session_that_was_ended_elsewhere_is_told_in_the_client_mode_too() {
     browser.close().await;
 }
 
+/// In both modes, and without a PIN.
+#[tokio::test]
+async fn a_device_that_forgets_its_account_ends_the_session() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let api = Api::of(&server);
+    let browser = Browser::open(profile.path()).await;
+    for here in [false, true] {
+        browser.goto(&server.url).await;
+        log_in(&browser, here).await;
+        browser.click("lock").await;
+        browser.wait_for_view("pin").await;
+        let token = api.authorize(&api.login().await, PIN).await.text("access_token");
+        let sessions = async || {
+            let answer = api.with_token(reqwest::Method::GET, "/sessions", &token).await;
+            answer.body["sessions"].as_array().unwrap().len()
+        };
+        let before = sessions().await;
+        browser.click("forget").await;
+        browser.click("forget-confirm").await;
+        browser.wait_for_view("login").await;
+        let kept = storage(&browser).await;
+        assert!(!kept.contains("plw1_") && !kept.contains("plc1_"), "{kept}");
+        let mut tries = 0;
+        while sessions().await == before {
+            tries += 1;
+            assert!(tries < 200, "the session is still there");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    assert_quiet(&browser).await;
+    browser.close().await;
+}
+
 /// In both modes: a fingerprint in place of the PIN, until the PIN changes or it is given up.
 #[tokio::test]
 async fn a_fingerprint_opens_the_session() {
