@@ -135,9 +135,22 @@ impl Writer {
         self.bytes(value.as_bytes());
     }
 
+    /// The same, filled up to a multiple of [`PAD_TO`] bytes: how long it is takes no time to work on.
+    pub(crate) fn padded_text(&mut self, value: &str) {
+        self.short_text(value);
+        self.0.resize(self.0.len() + padding(value), 0);
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// Of a padded text and its length.
+const PAD_TO: usize = 64;
+
+const fn padding(text: &str) -> usize {
+    (1 + text.len()).next_multiple_of(PAD_TO) - 1 - text.len()
 }
 
 /// Takes values off the front of a byte string.
@@ -182,6 +195,12 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.slice(len.into())?).map_err(|_| Malformed)
     }
 
+    pub(crate) fn padded_text(&mut self) -> Result<&'a str, Malformed> {
+        let text = self.short_text()?;
+        let padding = self.slice(padding(text))?;
+        if padding.iter().all(|byte| *byte == 0) { Ok(text) } else { Err(Malformed) }
+    }
+
     /// Nothing may be left over.
     pub(crate) const fn finish(self) -> Result<(), Malformed> {
         if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
@@ -196,6 +215,23 @@ mod tests {
         let mut text = String::new();
         push_base64url(&mut text, bytes);
         text
+    }
+
+    #[test]
+    fn a_padded_text_has_its_length_hidden() {
+        for (len, takes) in [(0, 64), (1, 64), (63, 64), (64, 128), (255, 256)] {
+            let text = "x".repeat(len);
+            let mut out = Writer::with_capacity(0);
+            out.padded_text(&text);
+            let mut bytes = out.finish();
+            assert_eq!(bytes.len(), takes);
+            assert_eq!(Reader::new(&bytes).padded_text(), Ok(&*text));
+            assert_eq!(Reader::new(&bytes[..takes - 1]).padded_text(), Err(Malformed));
+            if 1 + len < takes {
+                bytes[takes - 1] = 1;
+                assert_eq!(Reader::new(&bytes).padded_text(), Err(Malformed), "one way to write it");
+            }
+        }
     }
 
     #[test]

@@ -187,6 +187,26 @@ name! {
     Subject, 1 to 255 bytes
 }
 
+impl Subject {
+    /// A name that none can have, for what leads to nobody. It is kept like any other, so that it takes the same time.
+    pub(crate) fn nobody() -> Self {
+        Self("".into())
+    }
+
+    /// Somebody or nobody out of a record, where the name was checked before it was written.
+    pub(crate) fn or_nobody(recorded: &str) -> Self {
+        Self(recorded.into())
+    }
+
+    pub(crate) fn into_somebody(self) -> Option<Self> {
+        (!self.is_nobody()).then_some(self)
+    }
+
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 name! {
     /// One of several customers whose users must never meet: 0 to 64 bytes. The empty name is the default tenant.
     Tenant, 0 to 64 bytes

@@ -12,11 +12,13 @@
 )]
 #![allow(clippy::print_stdout, reason = "what was measured")]
 
+pub mod capacity;
 pub mod crowd;
 pub mod fixtures;
 pub mod kdf;
 pub mod proofs;
 pub mod stores;
+pub mod timing;
 pub mod tokens;
 pub mod turns;
 pub mod unlock;

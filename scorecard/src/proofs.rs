@@ -10,7 +10,7 @@ use httpsig::prelude::{AlgorithmName, HttpSignatureBase, HttpSignatureHeaders, S
 use pinlatch::access_token::{AccessTokens, HostClaims};
 use pinlatch::keyring::Keys;
 use pinlatch::proof::{
-    Body, Candidate, MessageParts, Origin, Proof, RequestKey, RequestParts, SeenRequests, content_digest,
+    Body, Candidate, MessageParts, Origin, Proof, ProofError, RequestKey, RequestParts, SeenRequests, content_digest,
 };
 use pinlatch::{ClockPolicy, SessionId, SystemClock, Tenant, UnixTime};
 use sha2::Sha256;
@@ -21,7 +21,7 @@ use crate::fixtures::{access_tokens, hs256, key_ring, system, unlocked};
 const BODY: &[u8] = br#"{"to":"bob","amount":5}"#;
 
 /// A client and the server that knows it.
-struct World {
+pub(crate) struct World {
     tokens: AccessTokens,
     keys: Keys,
     key: RequestKey,
@@ -33,7 +33,7 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (grant, session_id) = unlocked();
         let keys = key_ring().keys(&Tenant::default());
         let (id, key) = RequestKey::issue(&keys, session_id, &mut system());
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// What comes with any request, and the signature last.
-    fn headers<'a>(&'a self, signature: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a [u8])> {
+    pub(crate) fn headers<'a>(&'a self, signature: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a [u8])> {
         let mut headers: Vec<(&str, &[u8])> = vec![
             ("host", b"api.example"),
             ("user-agent", b"app/1.0"),
@@ -68,7 +68,7 @@ impl World {
         RequestParts::new("POST", &self.origin, "/api/transfer?dry=1", headers).body(Body::Present)
     }
 
-    fn sign(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn sign(&self) -> [(&'static str, String); 2] {
         let headers = self.headers(&[]);
         let signed = self.key.sign_request(self.session_id, &self.parts(&headers), self.now, &mut system()).unwrap();
         [("signature-input", signed.signature_input), ("signature", signed.signature)]
@@ -78,8 +78,8 @@ impl World {
         Candidate::read(&self.parts(headers), self.now).unwrap()
     }
 
-    fn prove(&self, headers: &[(&str, &[u8])]) -> Proof {
-        self.read(headers).verify(self.tokens.verifier(), &self.keys, self.now).unwrap()
+    pub(crate) fn prove(&self, headers: &[(&str, &[u8])]) -> Result<Proof, ProofError> {
+        self.read(headers).verify(self.tokens.verifier(), &self.keys, self.now)
     }
 }
 
@@ -119,7 +119,7 @@ pub fn requests(judge: impl FnOnce(&str, &mut [Contestant<'_>])) {
     };
 
     let mut list: [Contestant<'_>; 5] = [
-        ("pinlatch, access token and all", &mut || drop(world.prove(black_box(&headers)))),
+        ("pinlatch, access token and all", &mut || drop(world.prove(black_box(&headers)).unwrap())),
         ("the bare HMAC of the base", &mut || drop(mac.clone().chain_update(black_box(base.as_bytes())).finalize())),
         ("the access token alone", &mut || {
             drop(world.tokens.verifier().verify_bound(black_box(world.token()), world.now).unwrap());
@@ -157,7 +157,7 @@ impl Marks {
         let world = World::new();
         let prove = |_| {
             let signature = world.sign();
-            world.prove(&world.headers(&signature))
+            world.prove(&world.headers(&signature)).unwrap()
         };
         Self { proofs: (0..requests).map(prove).collect(), now: world.now }
     }

@@ -1,7 +1,8 @@
 //! What a store costs an unlock, among few sessions and among many. PostgreSQL and Redis are started here (`tests/run`
 //! installs them).
 
-use std::path::Path;
+mod fill;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use pinlatch::record::{OwnerKey, Record, RecordKey, RecordKind, Swap};
 use pinlatch::store::SessionStore;
 use pinlatch::stores::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 use pinlatch_test_servers::{Postgres, Redis};
+use tempfile::TempDir;
 
 pub const FEW: u64 = 1000;
 const TURNS: u64 = 40;
@@ -51,44 +53,86 @@ fn median(mut costs: Vec<Duration>) -> Duration {
 }
 
 /// A store with sessions in it, and what it runs on.
-struct Setup {
+pub(crate) struct Setup {
     store: Arc<dyn SessionStore>,
     sessions: u64,
-    _server: Box<dyn Send>,
+    server: Server,
 }
 
+/// What a store runs on.
+enum Server {
+    /// This process; and what it took before, in bytes.
+    Memory(u64),
+    Sqlite(TempDir),
+    Postgres(Postgres),
+    Redis(Redis),
+}
+
+impl Server {
+    /// What the sessions take.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Memory(before) => resident() - before,
+            Self::Sqlite(directory) => std::fs::metadata(directory.path().join(FILE)).unwrap().len(),
+            Self::Postgres(server) => {
+                server.sql("SELECT pg_total_relation_size('pinlatch_record')").trim().parse().unwrap()
+            }
+            Self::Redis(server) => {
+                let info = server.command(&["INFO", "memory"]);
+                let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+                line.trim().parse().unwrap()
+            }
+        }
+    }
+}
+
+/// Of this process.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+}
+
+const FILE: &str = "store.db";
+
 impl Setup {
-    async fn start(name: &str, sessions: u64) -> Self {
-        let (store, server): (Arc<dyn SessionStore>, Box<dyn Send>) = match name {
+    pub(crate) async fn start(name: &str, sessions: u64) -> Self {
+        let (store, server): (Arc<dyn SessionStore>, Server) = match name {
             "memory" => {
+                let before = resident();
                 let store = Arc::new(MemoryStore::with_capacity(usize::try_from(sessions).unwrap()));
-                fill_by_inserting(&(store.clone() as Arc<dyn SessionStore>), sessions).await;
-                (store, Box::new(()))
+                fill::by_inserting(store.clone(), sessions).await;
+                (store, Server::Memory(before))
             }
             "sqlite" => {
                 let directory = tempfile::tempdir().unwrap();
-                let path = directory.path().join("store.db");
+                let path = directory.path().join(FILE);
                 let store = Arc::new(SqliteStore::open(&path).unwrap());
-                fill_sqlite(&path, sessions);
-                (store, Box::new(directory))
+                fill::sqlite(&path, sessions);
+                (store, Server::Sqlite(directory))
             }
             "postgres" => {
                 let server = Postgres::start_with(&["shared_buffers = '2GB'", "max_wal_size = '8GB'"]);
                 let store = Arc::new(PostgresStore::connect(&server.url()).await.unwrap());
-                fill_postgres(&server, sessions);
-                (store, Box::new(server))
+                fill::postgres(&server, sessions);
+                (store, Server::Postgres(server))
             }
             "redis" => {
                 let server = Redis::start();
                 server.command(&["CONFIG", "SET", "appendfsync", "no"]);
                 let filler = RedisStore::builder(&server.url()).accept_charge_loss().connect().await.unwrap();
-                fill_by_inserting(&(Arc::new(filler) as Arc<dyn SessionStore>), sessions).await;
+                fill::by_inserting(Arc::new(filler), sessions).await;
                 server.command(&["CONFIG", "SET", "appendfsync", "always"]);
-                (Arc::new(RedisStore::connect(&server.url()).await.unwrap()), Box::new(server))
+                (Arc::new(RedisStore::connect(&server.url()).await.unwrap()), Server::Redis(server))
             }
             other => panic!("{other} is no store"),
         };
-        Self { store, sessions, _server: server }
+        Self { store, sessions, server }
+    }
+
+    /// What one session takes with its subject, in bytes.
+    pub(crate) fn bytes_per_session(&self) -> u64 {
+        self.server.bytes() / self.sessions
     }
 
     /// The mean cost of the unlocks of a turn, one after the other, of sessions all over the place.
@@ -96,14 +140,13 @@ impl Setup {
     async fn unlocks(&self, turn: u64) -> Duration {
         let begin = Instant::now();
         for unlock in 0..UNLOCKS_PER_TURN {
-            let number = (turn * UNLOCKS_PER_TURN + unlock).wrapping_mul(0x9E37_79B9_7F4A_7C15) % self.sessions;
-            self.unlock(number).await;
+            self.unlock(anywhere(turn * UNLOCKS_PER_TURN + unlock) % self.sessions).await;
         }
         begin.elapsed() / u32::try_from(UNLOCKS_PER_TURN).unwrap()
     }
 
     /// What `Sessions::unlock` asks of its store.
-    async fn unlock(&self, number: u64) {
+    pub(crate) async fn unlock(&self, number: u64) {
         let (session, subject) = (key(RecordKind::Session, number), key(RecordKind::Subject, number));
         let mut record = self.store.load(&session).await.unwrap().unwrap();
         for _ in 0..2 {
@@ -117,6 +160,11 @@ impl Setup {
         }
         self.store.load(&subject).await.unwrap().unwrap();
     }
+}
+
+/// Numbers that follow each other, all over the place.
+pub(crate) const fn anywhere(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// Spread over all ids. The databases compute the same.
@@ -134,57 +182,4 @@ fn record(kind: RecordKind, number: u64) -> Record {
         _ => (None, SUBJECT_BODY),
     };
     Record { key, owner, revision: 1, expires_at: EXPIRES_AT, body: vec![7; length] }
-}
-
-async fn fill_by_inserting(store: &Arc<dyn SessionStore>, sessions: u64) {
-    const WORKERS: u64 = 256;
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|worker| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                for number in (worker..sessions).step_by(usize::try_from(WORKERS).unwrap()) {
-                    for kind in [RecordKind::Session, RecordKind::Subject] {
-                        let _ = store.insert_new(&record(kind, number)).await.unwrap();
-                    }
-                }
-            })
-        })
-        .collect();
-    for worker in workers {
-        worker.await.unwrap();
-    }
-}
-
-fn fill_sqlite(path: &Path, sessions: u64) {
-    let mut connection = rusqlite::Connection::open(path).unwrap();
-    connection.execute_batch("PRAGMA cache_size = -4000000").unwrap();
-    let transaction = connection.transaction().unwrap();
-    {
-        let sql = "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, expires_day, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?5 / 86400000, ?6)";
-        let mut insert = transaction.prepare(sql).unwrap();
-        for kind in [RecordKind::Session, RecordKind::Subject] {
-            for number in 0..sessions {
-                let Record { key, owner, expires_at, body, .. } = record(kind, number);
-                let (owner, expires_at) = (owner.map(|owner| owner.0), expires_at.as_millis().cast_signed());
-                insert.execute((key.kind.as_u8(), key.id, owner, 1, expires_at, body)).unwrap();
-            }
-        }
-    }
-    transaction.commit().unwrap();
-    connection.execute_batch("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-}
-
-fn fill_postgres(server: &Postgres, sessions: u64) {
-    for (kind, owner, length) in [(1, "id", SESSION_BODY), (2, "NULL", SUBJECT_BODY)] {
-        server.sql(&format!(
-            "INSERT INTO pinlatch_record (kind, id, owner, revision, expires_at, body)
-             SELECT {kind}, id, {owner}, 1, {}, decode(repeat('07', {length}), 'hex')
-             FROM (SELECT int8send(reverse(number::bit(64)::text)::bit(64)::bigint) || int8send(number) AS id
-                   FROM generate_series(0, {sessions}::bigint - 1) AS number) AS ids",
-            EXPIRES_AT.as_millis()
-        ));
-    }
-    server.sql("VACUUM ANALYZE pinlatch_record");
-    server.sql("CHECKPOINT");
 }

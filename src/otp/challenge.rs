@@ -11,7 +11,7 @@ use crate::keyring::{Keys, PepperId};
 use crate::record::{RecordKey, RecordKind};
 use crate::time::UnixTime;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The state of one challenge.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct ChallengeState {
     pub(super) purpose: OtpPurpose,
     pub(super) recipient: Recipient,
     /// Nobody, if the host does not know the recipient. Their challenges go as all others do, and lead nowhere.
-    pub(super) subject: Option<Subject>,
+    pub(super) subject: Subject,
     /// Of its codes, also if the policy has become another one.
     pub(super) digits: u8,
     pub(super) created_at: UnixTime,
@@ -73,8 +73,8 @@ impl ChallengeState {
 
     /// Whom it leads to.
     #[must_use]
-    pub const fn subject(&self) -> Option<&Subject> {
-        self.subject.as_ref()
+    pub fn subject(&self) -> Option<Subject> {
+        self.subject.clone().into_somebody()
     }
 
     /// How many digits its codes have.
@@ -116,14 +116,13 @@ impl ChallengeState {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::with_capacity(128);
+        let mut out = Writer::with_capacity(192);
         out.u8(VERSION);
         out.bytes(&self.pepper.0.to_be_bytes());
         out.bytes(&self.holder);
         out.short_text(self.purpose.as_str());
         out.short_text(self.recipient.as_str());
-        // No subject has an empty name.
-        out.short_text(self.subject.as_ref().map_or("", Subject::as_str));
+        out.padded_text(self.subject.as_str());
         out.u8(self.digits);
         out.time(self.created_at);
         out.time(self.expires_at);
@@ -144,10 +143,7 @@ impl ChallengeState {
             holder: input.array()?,
             purpose: OtpPurpose::new(input.short_text()?).map_err(|_| Malformed)?,
             recipient: Recipient::new(input.short_text()?).map_err(|_| Malformed)?,
-            subject: match input.short_text()? {
-                "" => None,
-                name => Some(Subject::new(name).map_err(|_| Malformed)?),
-            },
+            subject: Subject::or_nobody(input.padded_text()?),
             digits: Some(input.u8()?).filter(|digits| OtpPolicy::DIGITS.contains(digits)).ok_or(Malformed)?,
             created_at: input.time()?,
             expires_at: input.time()?,

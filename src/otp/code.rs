@@ -1,6 +1,6 @@
 //! A code as a person types it.
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::encoding::decimal_digit;
@@ -44,8 +44,8 @@ impl OtpCode {
     }
 
     /// In the same time whatever the digits are. How many there are is public.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self.digits == other.digits && bool::from(self.value.ct_eq(&other.value))
+    pub(super) fn is(&self, other: &Self) -> Choice {
+        self.digits.ct_eq(&other.digits) & self.value.ct_eq(&other.value)
     }
 
     /// The digits, zeros in front included.
@@ -131,9 +131,9 @@ mod tests {
     fn zeros_count() {
         let code = OtpCode::new(12, 6);
         assert_eq!(*code.expose_secret(), "000012");
-        assert!(code.is(&"000012".parse().unwrap()));
+        assert!(bool::from(code.is(&"000012".parse().unwrap())));
         for other in ["0012", "12000", "0000012", "000013", "012"] {
-            assert!(other.parse().map_or(true, |other: OtpCode| !code.is(&other)), "{other}");
+            assert!(other.parse().map_or(true, |other: OtpCode| !bool::from(code.is(&other))), "{other}");
         }
         assert_eq!(format!("{code:?}"), "OtpCode([redacted])");
     }

@@ -1,6 +1,7 @@
 //! The steps, each of which demands what the one before it has stored.
 
 use rand_core::CryptoRng;
+use subtle::Choice;
 
 use super::challenge::{ChallengeRefused, ChallengeState};
 use super::charges::{ChargedGuess, ChargedMessage, FailedMessage, Look, Unstored};
@@ -30,7 +31,7 @@ impl ChallengeState {
             holder: pepper.otp_holder(handle.id(), handle.holder()),
             purpose,
             recipient,
-            subject,
+            subject: subject.unwrap_or_else(Subject::nobody),
             digits: context.policy.digits(),
             created_at: context.now,
             expires_at: context.now.saturating_add(context.policy.lifetime()),
@@ -51,7 +52,7 @@ impl ChallengeState {
         template: &SmsTemplate,
         context: &OtpContext<'_>,
     ) -> Option<(Sms, FailedMessage)> {
-        self.subject.as_ref().filter(|_| charged.recipient == self.recipient)?;
+        self.subject().filter(|_| charged.recipient == self.recipient)?;
         let code = self.code(handle, context.keys)?;
         let sms = template.message(self.recipient.clone(), charged.hint(context.policy), &code);
         Some((sms, charged.not_sent()))
@@ -149,8 +150,9 @@ impl ChargedTry<'_> {
     /// [`WrongCode`].
     pub fn judge(self, context: &OtpContext<'_>) -> Result<RightCode, WrongCode> {
         let expected = self.state.code(self.handle, context.keys);
-        let right = expected.is_some_and(|expected| expected.is(&self.code)) & self.state.subject.is_some();
-        if !right {
+        let leads_nowhere = Choice::from(u8::from(self.state.subject.is_nobody()));
+        let right = expected.map_or_else(|| Choice::from(0), |expected| expected.is(&self.code));
+        if !bool::from(right & !leads_nowhere) {
             self.guess.look = Look::Wrong;
             return Err(WrongCode { tries_remaining: context.policy.tries().saturating_sub(self.state.tries) });
         }
@@ -181,7 +183,7 @@ impl RightCode {
         if present.id != self.challenge {
             return Err(ChallengeRefused::Invalid);
         }
-        let Some(subject) = present.subject.clone().filter(|_| !present.used) else {
+        let Some(subject) = present.subject().filter(|_| !present.used) else {
             return Err(ChallengeRefused::Ended);
         };
         let state = ChallengeState { used: true, ..present.clone() };

@@ -117,7 +117,7 @@ impl Codes {
             let outcome = self.replace_challenge(loaded.revision, charge.state()).await?;
             if let Ok((charged, state)) = charge.replaced(outcome) {
                 let right = charged.judge(&context).map_err(|WrongCode { tries_remaining }| {
-                    let (challenge_id, subject) = (handle.id(), state.subject().cloned());
+                    let (challenge_id, subject) = (handle.id(), state.subject());
                     self.service.report(&Event::WrongCode { challenge_id, subject, tries_remaining });
                     OtpError::WrongCode { tries_remaining }
                 })?;

@@ -47,7 +47,7 @@ impl Delivery {
 
     /// Whom it leads to. Nobody, if there is no message.
     #[must_use]
-    pub const fn subject(&self) -> Option<&Subject> {
+    pub fn subject(&self) -> Option<Subject> {
         self.state.subject()
     }
 
