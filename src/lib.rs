@@ -28,7 +28,7 @@
 //!
 //! The manual has everything else: [concepts](manual::concepts) with a picture,
 //! [getting started](manual::getting_started) with axum and actix, [who sees the PIN](manual::wraps),
-//! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines),
+//! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines), [capacity](manual::capacity),
 //! [browsers](manual::browsers), [monitoring](manual::monitoring), [threats](manual::threats),
 //! [upgrading](manual::upgrading), and a [comparison](manual::comparison).
 //!

@@ -6,11 +6,12 @@
 //! 4. [Numbers](numbers): PINs, guesses, Argon2id, lifetimes; how to choose them.
 //! 5. [Secrets](secrets): making, rotating, and what to do after a leak or a restored backup.
 //! 6. [Several machines](machines): what instances share, clocks, load balancers, shutting down.
-//! 7. [Browsers and proxies](browsers): headers, origins, caches, content security policies.
-//! 8. [Monitoring](monitoring): which events mean what, and what to alert on.
-//! 9. [Threats](threats): boundary by boundary.
-//! 10. [Upgrading](upgrading): formats, versions, and how to go back.
-//! 11. [Comparison](comparison): cookies, refresh tokens, passkeys.
+//! 7. [Capacity](capacity): what a core and a store bear, and what a million users need.
+//! 8. [Browsers and proxies](browsers): headers, origins, caches, content security policies.
+//! 9. [Monitoring](monitoring): which events mean what, and what to alert on.
+//! 10. [Threats](threats): boundary by boundary.
+//! 11. [Upgrading](upgrading): formats, versions, and how to go back.
+//! 12. [Comparison](comparison): cookies, refresh tokens, passkeys.
 //!
 //! Writing a store is [`crate::store`]'s own page.
 
@@ -30,6 +31,7 @@ pages! {
     numbers: "Choosing the numbers.", "numbers.md";
     secrets: "Keys and secrets, rotations, leaks, backups.", "secrets.md";
     machines: "More than one machine.", "machines.md";
+    capacity: "How much one machine bears, and what a million users need.", "capacity.md";
     browsers: "Browsers, and what stands before the server.", "browsers.md";
     monitoring: "What to watch.", "monitoring.md";
     threats: "Threats, boundary by boundary.", "threats.md";
