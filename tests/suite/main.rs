@@ -9,6 +9,7 @@ mod attacks;
 mod client;
 mod codes;
 mod criteria;
+mod doors;
 mod expiry;
 mod forged;
 mod guesses;
