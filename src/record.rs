@@ -139,11 +139,21 @@ pub enum Swap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::SplitMix;
 
     #[test]
     fn revisions_stay_below_two_to_the_63() {
         assert_eq!(next_revision(5), 6);
         assert_eq!(next_revision(i64::MAX as u64), 0);
+    }
+
+    /// One bit in 64 is left out, and none is made up.
+    #[test]
+    fn a_first_revision_is_random() {
+        let mut rng = SplitMix(1);
+        let drawn: Vec<u64> = (0..64).map(|_| first_revision(&mut rng)).collect();
+        assert_eq!(drawn.iter().fold(0, |all, one| all | one), i64::MAX as u64);
+        assert_eq!(drawn.iter().fold(u64::MAX, |all, one| all & one), 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod criteria;
 mod doors;
 mod expiry;
 mod forged;
+mod fresh;
 mod guesses;
 mod lineage;
 mod outages;

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinlatch::{DeviceLabel, Event, FullLogin, LoginError, RequestContext, SessionId, Subject};
+use pinlatch::session::SessionState;
+use pinlatch::store::SessionStore;
+use pinlatch::{DeviceLabel, Event, FullLogin, LoginError, RequestContext, SessionId, Subject, Tenant};
 
 use crate::world::*;
 
@@ -245,6 +247,22 @@ async fn a_device_logs_out_with_the_wrapped_token_alone() {
         assert_eq!(world.code(kept, PIN).await, "ok", "{name}");
     })
     .await;
+}
+
+/// Nobody who has read a row can replace one that was made in its place.
+#[tokio::test]
+async fn a_row_made_anew_is_another_one() {
+    let world = World::new();
+    let rows = async || {
+        let issued = world.login("alice").await;
+        let record = world.store.load(&SessionState::record_key(issued.session_id)).await.unwrap().unwrap();
+        let of_alice = key_ring(1).keys(&Tenant::default()).subject_record(&subject("alice"));
+        let subject = world.store.load(&of_alice).await.unwrap().unwrap();
+        world.store.remove(&subject.key).await.unwrap();
+        [record.revision, subject.revision]
+    };
+    let revisions: HashSet<u64> = [rows().await, rows().await].into_iter().flatten().collect();
+    assert_eq!(revisions.len(), 4);
 }
 
 #[tokio::test]
