@@ -56,8 +56,10 @@ impl<K: Eq + Hash + Copy> Drop for InLane<'_, K> {
 
 #[cfg(test)]
 mod tests {
-    use core::pin::pin;
-    use core::task::{Context, Waker};
+    use core::future::Future;
+    use core::pin::{Pin, pin};
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::task::{Context, Poll, Waker};
 
     use super::*;
 
@@ -80,6 +82,114 @@ mod tests {
             drop(other);
             assert_eq!(lanes.lanes().len(), 1);
         }
+        assert!(lanes.lanes().is_empty());
+    }
+
+    /// Where somebody is.
+    enum Visitor<'a> {
+        Outside,
+        Waiting(Pin<Box<dyn Future<Output = InLane<'a, u8>> + 'a>>),
+        Inside { _place: InLane<'a, u8> },
+        Gone,
+    }
+
+    impl<'a> Visitor<'a> {
+        /// Comes, or asks again. Says whether that has let somebody in.
+        fn knock(&mut self, lanes: &'a Lanes<u8>, key: u8) -> bool {
+            if matches!(self, Self::Outside) {
+                *self = Self::Waiting(Box::pin(lanes.enter(key)));
+            }
+            let Self::Waiting(entering) = self else { return false };
+            let Poll::Ready(place) = entering.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+                return false;
+            };
+            *self = Self::Inside { _place: place };
+            true
+        }
+    }
+
+    /// Plays moves: a visitor knocks (below 3), or leaves or gives up. `None` if a move is not possible.
+    fn play(width: usize, keys: [u8; 3], moves: &[usize]) -> Option<()> {
+        let lanes = Lanes::new(width);
+        let mut visitors = [const { Visitor::Outside }; 3];
+        let inside = |visitors: &[Visitor<'_>; 3], key: u8| {
+            let in_lane = |at: &usize| keys[*at] == key && matches!(visitors[*at], Visitor::Inside { .. });
+            (0..3).filter(in_lane).count()
+        };
+        for step in moves {
+            let (who, leaves) = (step % 3, *step >= 3);
+            match (&visitors[who], leaves) {
+                (Visitor::Outside | Visitor::Waiting(_), false) => drop(visitors[who].knock(&lanes, keys[who])),
+                (Visitor::Inside { .. } | Visitor::Waiting(_), true) => visitors[who] = Visitor::Gone,
+                _ => return None,
+            }
+            assert!(inside(&visitors, keys[who]) <= width, "{moves:?}");
+        }
+        // Whoever still waits gets in as soon as those inside have left: nobody is forgotten.
+        for visitor in &mut visitors {
+            if matches!(visitor, Visitor::Inside { .. }) {
+                *visitor = Visitor::Gone;
+            }
+        }
+        while visitors.iter().any(|visitor| matches!(visitor, Visitor::Waiting(_))) {
+            let entered = (0..3).find(|who| {
+                let waits = matches!(visitors[*who], Visitor::Waiting(_));
+                waits && visitors[*who].knock(&lanes, keys[*who])
+            });
+            visitors[entered.unwrap_or_else(|| panic!("somebody waits for nobody: {moves:?}"))] = Visitor::Gone;
+        }
+        drop(visitors);
+        assert!(lanes.lanes().is_empty(), "{moves:?}");
+        Some(())
+    }
+
+    fn explore(width: usize, keys: [u8; 3], moves: &mut Vec<usize>, played: &mut usize) {
+        if play(width, keys, moves).is_none() || moves.len() == 9 {
+            return;
+        }
+        *played += 1;
+        for step in 0..6 {
+            moves.push(step);
+            explore(width, keys, moves, played);
+            moves.pop();
+        }
+    }
+
+    /// Every order in which three visitors come, ask again, leave and give up, up to nine moves.
+    #[test]
+    fn nobody_is_one_too_many_or_forgotten_whatever_the_order() {
+        for (width, keys) in [(1, [1, 1, 1]), (2, [1, 1, 1]), (1, [1, 1, 2])] {
+            let mut played = 0;
+            explore(width, keys, &mut Vec::new(), &mut played);
+            assert!(played > 500, "{played}");
+        }
+    }
+
+    /// The same with real threads, which drop while others enter.
+    #[test]
+    fn threads_that_come_and_go_leave_nothing_behind() {
+        let (lanes, inside) = (Lanes::new(2), [const { AtomicUsize::new(0) }; 2]);
+        std::thread::scope(|threads| {
+            for thread in 0..4_usize {
+                let (lanes, inside) = (&lanes, &inside);
+                let visits = async move {
+                    for turn in 0..5_000_usize {
+                        let key = (thread + turn) % 2;
+                        if turn % 5 == 0 {
+                            // Gives up at once, inside or in the queue.
+                            let mut entering = pin!(lanes.enter(key));
+                            drop(entering.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+                            continue;
+                        }
+                        let place = lanes.enter(key).await;
+                        assert!(inside[key].fetch_add(1, Ordering::SeqCst) < 2);
+                        inside[key].fetch_sub(1, Ordering::SeqCst);
+                        drop(place);
+                    }
+                };
+                threads.spawn(|| tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(visits));
+            }
+        });
         assert!(lanes.lanes().is_empty());
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use pinlatch::{ByPin, ByToken, FullLogin, RequestContext};
+use pinlatch::{ByPin, ByToken, FullLogin, RequestContext, WrappedToken};
 
 use crate::world::*;
 
@@ -71,8 +71,9 @@ async fn nothing_is_drawn_twice_whatever_happens() {
                 }
             }
             (7, Some(token), _) => {
-                wrapped
-                    .extend(sessions.change_pin(&token, guess, right.clone(), &request).await.map(|t| t.into_string()));
+                wrapped.extend(
+                    sessions.change_pin(&token, guess, right.clone(), &request).await.map(WrappedToken::into_string),
+                );
             }
             (8, Some(wrapped_token), _) => {
                 let opener = ByPin { wrapped_token: &wrapped_token, pin: guess };
