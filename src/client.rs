@@ -47,7 +47,7 @@
 //! other feature: `default-features = false`.
 //!
 //! Signing requests is [`RequestKey`]; asking a server who it is, before a PIN is entered, is [`ServerCheck`].
-//! [`NextStep`] says what to do about an error.
+//! [`NextStep`] says what to do about an error. To log out takes no PIN: [`PinLocked::log_out_token`].
 
 mod device_key;
 #[cfg(feature = "sealed")]
@@ -62,6 +62,8 @@ pub use self::device_key::{DeviceKey, DeviceLocked};
 pub use self::exchange::{AwaitedAnswer, Exchange, ExchangeError, ExchangeOutcome};
 pub use self::next_step::NextStep;
 pub use self::pin_locked::{ClientKdf, ClientPin, PinLocked};
+#[doc(no_inline)]
+pub use crate::log_out::LogOutToken;
 #[doc(no_inline)]
 pub use crate::plain::PlainToken;
 #[doc(no_inline)]

@@ -147,7 +147,7 @@ impl Writer {
 }
 
 /// Of a padded text and its length.
-const PAD_TO: usize = 64;
+const PAD_TO: usize = 256;
 
 const fn padding(text: &str) -> usize {
     (1 + text.len()).next_multiple_of(PAD_TO) - 1 - text.len()
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_padded_text_has_its_length_hidden() {
-        for (len, takes) in [(0, 64), (1, 64), (63, 64), (64, 128), (255, 256)] {
+        for (len, takes) in [(0, 256), (1, 256), (254, 256), (255, 256)] {
             let text = "x".repeat(len);
             let mut out = Writer::with_capacity(0);
             out.padded_text(&text);

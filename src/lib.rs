@@ -141,6 +141,7 @@ pub mod context;
 mod handle;
 pub mod handout;
 pub mod issue;
+pub mod log_out;
 pub mod otp;
 pub mod permission;
 pub mod pin;

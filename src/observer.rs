@@ -169,8 +169,15 @@ pub enum Event {
     },
 }
 
-/// Is told of every event. Requests that run at the same time report in no particular order, and one that is dropped
+/// Is told of every event; a closure will do, if its argument has a type. Requests that run at the same time report in no particular order, and one that is dropped
 /// halfway reports no more.
+///
+/// ```
+/// # #[cfg(feature = "service")]
+/// # fn with(builder: pinlatch::SessionsBuilder) -> pinlatch::SessionsBuilder {
+/// builder.observer(|event: &pinlatch::Event| println!("{event:?}"))
+/// # }
+/// ```
 pub trait Observer: Send + Sync {
     /// *Called* on the thread of the request, after the fact was stored. Must not block; whatever takes time belongs
     /// into a queue.

@@ -7,12 +7,6 @@
 //!
 //! The tag is over the handle and never over the token, so it tells nothing about a guess. It stops forgeries before they
 //! cost anything.
-//!
-//! Without the token it is a name that only this service can have given, with which a device logs out:
-//!
-//! ```text
-//! text = "plh1_" + base64url(handle · MAC(K_handle, handle)[..16])                                  79 characters
-//! ```
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -29,7 +23,6 @@ pub(crate) const TAG_LEN: usize = 16;
 /// What of a token is no guess: handle and tag.
 pub(crate) const HEAD_LEN: usize = Handle::LEN + TAG_LEN;
 const BLOB_LEN: usize = HEAD_LEN + SessionToken::LEN;
-const HANDLE_PREFIX: &str = "plh1_";
 
 /// A session token in clear, as text of [`PlainToken::LEN`] characters. It opens its session until its successor was used,
 /// so nothing keeps it: a client wraps it at once, and unwraps it to present it.
@@ -93,20 +86,6 @@ impl core::fmt::Debug for PlainToken {
 pub(crate) fn decode_head(head: &[u8; HEAD_LEN]) -> Result<Handle, Malformed> {
     let handle = Handle::decode(&mut Reader::new(&head[..Handle::LEN]))?;
     if handle.lock_kind == LockKind::ServerPin { Err(Malformed) } else { Ok(handle) }
-}
-
-/// Handle and tag alone.
-pub(crate) fn handle_text(head: &[u8; HEAD_LEN]) -> String {
-    let mut text = HANDLE_PREFIX.to_owned();
-    push_base64url(&mut text, head);
-    text
-}
-
-/// The session that a [handle](handle_text) names.
-pub(crate) fn named_session(text: &str, keys: &Keys) -> Result<SessionId, InvalidPlainToken> {
-    let text = text.strip_prefix(HANDLE_PREFIX).ok_or(InvalidPlainToken)?;
-    let head = decode_base64url(text.as_bytes()).map_err(|Malformed| InvalidPlainToken)?;
-    Ok(authentic(&head, keys)?.session_id)
 }
 
 /// The handle in a head, if it was made here.

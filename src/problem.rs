@@ -125,8 +125,8 @@ impl Problem {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
         let fixed = [("content-type", Self::CONTENT_TYPE.to_owned()), ("cache-control", "no-store".to_owned())];
         let retry_after = self.retry_after_secs().map(|secs| ("retry-after", secs.to_string()));
-        let bearer = matches!(self.code, "invalid_token" | "session_ended")
-            .then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".to_owned()));
+        let bearer =
+            (self.code == "invalid_token").then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".to_owned()));
         fixed.into_iter().chain(retry_after).chain(bearer)
     }
 

@@ -1,14 +1,11 @@
-//! Which sessions end: when one more begins, and when a device logs out.
+//! Which sessions end when one more begins.
 
 use core::time::Duration;
 
 use crate::id::SessionId;
-use crate::keyring::Keys;
-use crate::plain::named_session;
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::time::UnixTime;
-use crate::wrap::{InvalidWrappedToken, PresentedWrap};
 
 /// How far servers' clocks may be apart for the order of logins to hold.
 pub(crate) const MOST_SKEW: Duration = Duration::from_secs(300);
@@ -23,17 +20,6 @@ pub fn excess_sessions(mut live: Vec<&SessionState>, policy: &Policy, now: UnixT
     live.sort_by_key(|session| (session.created_at() <= latest, session.created_at(), session.id()));
     let excess = live.len().saturating_sub(usize::from(policy.max_sessions()));
     live[..excess].iter().map(|session| session.id()).collect()
-}
-
-/// The session of what a device keeps: of a wrapped token, or of the [handle](crate::client::PinLocked::handle) of one that
-/// the client has locked. It says nothing about who asks: whoever has a copy of a token could end the session with wrong
-/// PINs, too.
-///
-/// # Errors
-/// [`InvalidWrappedToken`], one answer for every cause.
-pub fn session_of(kept: &str, keys: &Keys, policy: &Policy) -> Result<SessionId, InvalidWrappedToken> {
-    let of_wrap = PresentedWrap::open(kept, keys, policy).map(|presented| presented.session_id());
-    of_wrap.or_else(|InvalidWrappedToken| named_session(kept, keys).map_err(|_| InvalidWrappedToken))
 }
 
 /// A login time after that of all earlier logins, or a session that begins on a server whose clock is behind would

@@ -131,6 +131,12 @@ impl PresentedWrap {
     /// # Errors
     /// [`InvalidWrappedToken`], one answer for every cause.
     pub fn open(text: &str, keys: &Keys, policy: &Policy) -> Result<Self, InvalidWrappedToken> {
+        let presented = Self::authentic(text, keys)?;
+        if policy.accepts(presented.params) { Ok(presented) } else { Err(InvalidWrappedToken) }
+    }
+
+    /// The same, with any KDF parameters: they must not be used.
+    pub(crate) fn authentic(text: &str, keys: &Keys) -> Result<Self, InvalidWrappedToken> {
         let text = text.strip_prefix(PREFIX).ok_or(InvalidWrappedToken)?;
         let blob: [u8; BLOB_LEN] = decode_base64url(text.as_bytes()).map_err(|Malformed| InvalidWrappedToken)?;
         let (aad, sealed) = blob.split_at(AAD_LEN);
@@ -142,9 +148,6 @@ impl PresentedWrap {
         let (ciphertext, tag) = sealed.split_last_chunk().ok_or(InvalidWrappedToken)?;
         inner.copy_from_slice(ciphertext);
         pepper.open(nonce, aad, inner.as_mut(), tag).map_err(|_| InvalidWrappedToken)?;
-        if !policy.accepts(params) {
-            return Err(InvalidWrappedToken);
-        }
 
         let mut inner = Reader::new(&inner[..]);
         let (Ok(salt), Ok(masked)) = (inner.array(), inner.array()) else { return Err(InvalidWrappedToken) };

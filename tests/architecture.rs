@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "permission",
     "plain",
     "wrap",
+    "log_out",
     "handout",
     "issue",
     "unlock",

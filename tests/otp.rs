@@ -295,6 +295,24 @@ fn no_evidence_comes_out_of_what_was_not_stored() {
     assert_eq!(fresh().replaced(Swap::Missing).err(), Some(Swap::Missing));
 }
 
+/// A row that is longer takes longer to hash, and shows in the database who is known.
+#[test]
+fn challenges_of_nobody_take_the_same_room() {
+    let (keys, policy) = (keys_of(1, ""), OtpPolicy::default());
+    let context = OtpContext { keys: &keys, policy: &policy, now: START };
+    let room = |name: Option<&str>| {
+        let subject = name.map(|name| Subject::new(name).unwrap());
+        let (state, _) = ChallengeState::begin(OtpPurpose::login(), phone(), subject.clone(), &context, &mut Dice(1));
+        assert_eq!(state.subject(), subject);
+        let record = challenge_record(&keys, &state, 1);
+        assert_eq!(read_challenge(&keys, &record).unwrap().subject(), subject);
+        record.body.len()
+    };
+    for name in ["a", "alice", &"x".repeat(255)] {
+        assert_eq!(room(Some(name)), room(None), "{name}");
+    }
+}
+
 #[test]
 fn each_handle_has_a_secret_of_its_own() {
     let (world, mut dice) = (World::new(), Dice(3));

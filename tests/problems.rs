@@ -84,7 +84,7 @@ fn all_others() -> Vec<Expected> {
         (LoginError::Busy { retry_after: WAIT, login: None }.into(), 503, "busy", Some(2), json!({})),
         (LoginError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
         (LiveAccessError::AccessToken(token).into(), 401, "invalid_token", None, json!({})),
-        (LiveAccessError::SessionEnded.into(), 401, "session_ended", None, json!({})),
+        (LiveAccessError::SessionEnded.into(), 401, "invalid_token", None, json!({})),
         (LiveAccessError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
         (LogOutError::Invalid(InvalidWrappedToken).into(), 400, "invalid_wrapped_token", None, json!({})),
         (LogOutError::Store(down()).into(), 503, "unavailable", Some(2), json!({})),
@@ -142,8 +142,7 @@ fn every_error_has_its_status_its_code_and_nothing_of_its_cause() {
             [("content-type", Problem::CONTENT_TYPE.into()), ("cache-control", "no-store".into())]
         );
         let more = wait.map(|wait| ("retry-after", wait.to_string()));
-        let refuses_access = code == "invalid_token" || code == "session_ended";
-        let bearer = refuses_access.then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".into()));
+        let bearer = (code == "invalid_token").then(|| ("www-authenticate", "Bearer error=\"invalid_token\"".into()));
         assert_eq!(headers[2..], more.into_iter().chain(bearer).collect::<Vec<_>>());
         // A client knows what to do, but about its own mistakes.
         assert_eq!(NextStep::of(code, None) == NextStep::Mistake, code == "bad_request", "{code}");

@@ -303,13 +303,10 @@ function callServer(method, path) {
   return request(method, path, { bearer: access.token, signal: access.controller.signal });
 }
 
-// What is kept is for the PIN to try: another tab may have logged in meanwhile.
-const ACCESS_ENDED = new Set(['invalid_token', 'session_ended']);
-
 function reportProblem(problem) {
   if (!(problem instanceof Problem)) throw problem;
   if (problem.code === 'cancelled') return;
-  if (ACCESS_ENDED.has(problem.code)) lock(notice('info', 'Your access has ended. Enter your PIN to continue.'));
+  if (problem.code === 'invalid_token') lock(notice('info', 'Your access has ended. Enter your PIN to continue.'));
   else if (problem.code === 'unknown_server') showEnded(problem);
   else setNotice(notice('error', describe(problem)));
 }

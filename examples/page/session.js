@@ -93,8 +93,8 @@ function answered(call) {
 
 // Ends the session of a token that was just forgotten. If that fails, it ends by itself.
 export async function endSession(token) {
-  const { sessionHandle } = isLockedHere(token) ? await device() : {};
-  await postSealed('/forget', { kept: sessionHandle?.(token) ?? token });
+  const kept = isLockedHere(token) ? (await device()).logOutToken(token) : token;
+  await postSealed('/forget', { kept });
 }
 
 export const startCode = (phone) => postSealed('/otp/start', { phone });

@@ -3,7 +3,8 @@
 use super::{Masked, NotForThisLock, head_of, mask, text_of, unmask};
 use crate::crypto::MacKey;
 use crate::encoding::{Malformed, decode_base64url};
-use crate::plain::{HEAD_LEN, PlainToken, handle_text};
+use crate::log_out::LogOutToken;
+use crate::plain::{HEAD_LEN, PlainToken};
 use crate::secret::secret_bytes;
 use crate::session::LockKind;
 use crate::token::SessionToken;
@@ -18,8 +19,8 @@ secret_bytes! {
     redaction: device_key_is_redacted
 }
 
-/// A token under a device key, as the device keeps it.
-#[derive(Clone, Debug)]
+/// A token under a device key, as the device keeps it. Not printable by `Debug`.
+#[derive(Clone)]
 pub struct DeviceLocked {
     head: [u8; HEAD_LEN],
     masked: Masked,
@@ -46,17 +47,22 @@ impl DeviceLocked {
         text_of(PREFIX, &[&self.head, &self.masked])
     }
 
-    /// The name of the session, with which the device can log out without the key
-    /// ([`Sessions::log_out`](crate::Sessions::log_out)): 79 characters, `plh1_…`. It opens nothing.
+    /// With which the device logs out without the key ([`Sessions::log_out`](crate::Sessions::log_out)).
     #[must_use]
-    pub fn handle(&self) -> String {
-        handle_text(&self.head)
+    pub fn log_out_token(&self) -> LogOutToken {
+        LogOutToken::of(&self.head)
     }
 
     /// Unlocks with a key: a token to present. With another key it is a wrong guess.
     #[must_use]
     pub fn unlock(&self, key: &DeviceKey) -> PlainToken {
         unmask(&self.head, &self.masked, &MacKey::new(&key.0))
+    }
+}
+
+impl core::fmt::Debug for DeviceLocked {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("DeviceLocked([redacted])")
     }
 }
 

@@ -5,8 +5,9 @@ use rand_core::CryptoRng;
 use super::{Masked, NotForThisLock, head_of, mask, text_of, unmask};
 use crate::crypto::MacKey;
 use crate::encoding::{Malformed, Reader, decode_base64url};
+use crate::log_out::LogOutToken;
 use crate::pin::{NewPin, Pin};
-use crate::plain::{HEAD_LEN, PlainToken, handle_text};
+use crate::plain::{HEAD_LEN, PlainToken};
 use crate::session::LockKind;
 use crate::stretch::{KdfMemory, KdfParams, stretch};
 use crate::token::{LockSalt, SessionToken};
@@ -33,8 +34,8 @@ impl ClientKdf {
     }
 }
 
-/// A token under a PIN, as the device keeps it.
-#[derive(Clone, Debug)]
+/// A token under a PIN, as the device keeps it. Not printable by `Debug`.
+#[derive(Clone)]
 pub struct PinLocked {
     pub(super) head: [u8; HEAD_LEN],
     kdf: ClientKdf,
@@ -99,11 +100,10 @@ impl PinLocked {
         Ok(Self { head: head_of(LockKind::ClientPin, head)?, kdf, salt: LockSalt::from_bytes(salt), masked })
     }
 
-    /// The name of the session, with which the device can log out without a PIN
-    /// ([`Sessions::log_out`](crate::Sessions::log_out)): 79 characters, `plh1_…`. It opens nothing.
+    /// With which the device logs out without a PIN ([`Sessions::log_out`](crate::Sessions::log_out)).
     #[must_use]
-    pub fn handle(&self) -> String {
-        handle_text(&self.head)
+    pub fn log_out_token(&self) -> LogOutToken {
+        LogOutToken::of(&self.head)
     }
 
     /// Unlocks with a PIN, right or wrong: a token to present, and what locks the next one. Takes as long as the KDF does.
@@ -119,6 +119,12 @@ impl core::str::FromStr for PinLocked {
 
     fn from_str(text: &str) -> Result<Self, NotForThisLock> {
         Self::parse(text, ClientKdf::STANDARD)
+    }
+}
+
+impl core::fmt::Debug for PinLocked {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("PinLocked([redacted])")
     }
 }
 

@@ -58,8 +58,9 @@ impl<K: Eq + Hash + Copy> Drop for InLane<'_, K> {
 mod tests {
     use core::future::Future;
     use core::pin::{Pin, pin};
-    use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use core::task::{Context, Poll, Waker};
+    use std::task::Wake;
 
     use super::*;
 
@@ -85,10 +86,20 @@ mod tests {
         assert!(lanes.lanes().is_empty());
     }
 
+    /// Whether somebody who waits was told to ask again.
+    #[derive(Default)]
+    struct Bell(AtomicBool);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Where somebody is.
     enum Visitor<'a> {
         Outside,
-        Waiting(Pin<Box<dyn Future<Output = InLane<'a, u8>> + 'a>>),
+        Waiting(Pin<Box<dyn Future<Output = InLane<'a, u8>> + 'a>>, Arc<Bell>),
         Inside { _place: InLane<'a, u8> },
         Gone,
     }
@@ -97,12 +108,11 @@ mod tests {
         /// Comes, or asks again. Says whether that has let somebody in.
         fn knock(&mut self, lanes: &'a Lanes<u8>, key: u8) -> bool {
             if matches!(self, Self::Outside) {
-                *self = Self::Waiting(Box::pin(lanes.enter(key)));
+                *self = Self::Waiting(Box::pin(lanes.enter(key)), Arc::default());
             }
-            let Self::Waiting(entering) = self else { return false };
-            let Poll::Ready(place) = entering.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-                return false;
-            };
+            let Self::Waiting(entering, bell) = self else { return false };
+            let waker = Waker::from(bell.clone());
+            let Poll::Ready(place) = entering.as_mut().poll(&mut Context::from_waker(&waker)) else { return false };
             *self = Self::Inside { _place: place };
             true
         }
@@ -119,22 +129,22 @@ mod tests {
         for step in moves {
             let (who, leaves) = (step % 3, *step >= 3);
             match (&visitors[who], leaves) {
-                (Visitor::Outside | Visitor::Waiting(_), false) => drop(visitors[who].knock(&lanes, keys[who])),
-                (Visitor::Inside { .. } | Visitor::Waiting(_), true) => visitors[who] = Visitor::Gone,
+                (Visitor::Outside | Visitor::Waiting(..), false) => drop(visitors[who].knock(&lanes, keys[who])),
+                (Visitor::Inside { .. } | Visitor::Waiting(..), true) => visitors[who] = Visitor::Gone,
                 _ => return None,
             }
             assert!(inside(&visitors, keys[who]) <= width, "{moves:?}");
         }
-        // Whoever still waits gets in as soon as those inside have left: nobody is forgotten.
+        // Whoever still waits is told when those inside have left, and gets in: nobody is forgotten.
         for visitor in &mut visitors {
             if matches!(visitor, Visitor::Inside { .. }) {
                 *visitor = Visitor::Gone;
             }
         }
-        while visitors.iter().any(|visitor| matches!(visitor, Visitor::Waiting(_))) {
+        while visitors.iter().any(|visitor| matches!(visitor, Visitor::Waiting(..))) {
             let entered = (0..3).find(|who| {
-                let waits = matches!(visitors[*who], Visitor::Waiting(_));
-                waits && visitors[*who].knock(&lanes, keys[*who])
+                let rung = matches!(&visitors[*who], Visitor::Waiting(_, bell) if bell.0.load(Ordering::SeqCst));
+                rung && visitors[*who].knock(&lanes, keys[*who])
             });
             visitors[entered.unwrap_or_else(|| panic!("somebody waits for nobody: {moves:?}"))] = Visitor::Gone;
         }

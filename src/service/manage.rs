@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::{Service, Sessions};
 use crate::access_token::{AccessTokenError, VerifiedAccess};
 use crate::id::{DeviceLabel, SessionId, Subject};
+use crate::log_out::session_of;
 use crate::observer::Event;
-use crate::revoke::session_of;
 use crate::session::SessionState;
 use crate::store::StoreError;
 use crate::time::UnixTime;
@@ -48,12 +48,12 @@ pub enum LiveAccessError {
 }
 
 impl LiveAccessError {
-    /// A stable word for clients: `invalid_token` or `session_ended` (HTTP 401), or what [`StoreError::code`] says (503).
+    /// A stable word for clients: `invalid_token` (HTTP 401), or what [`StoreError::code`] says (503). Also for a session
+    /// that has ended: what the device keeps may be of a newer one by now, and tells when it is used.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::AccessToken(error) => error.code(),
-            Self::SessionEnded => "session_ended",
+            Self::AccessToken(_) | Self::SessionEnded => "invalid_token",
             Self::Store(error) => error.code(),
         }
     }
@@ -162,15 +162,17 @@ impl Sessions {
         service.end(session_id).await
     }
 
-    /// Ends the session of what a device keeps, which it then forgets: a wrapped token, or the
-    /// [handle](crate::client::PinLocked::handle) of one that the client has locked. So a user can log out, or make room for
-    /// somebody else, without a PIN and without an access token. Says whether the session was still there.
+    /// Ends the session of what a device keeps, which it then forgets: a wrapped token, or the [`LogOutToken`] of one that the
+    /// client has locked. So a user can log out, or make room for somebody else, without a PIN and without an access token. An
+    /// old copy will do, too. Says whether the session was still there.
+    ///
+    /// [`LogOutToken`]: crate::client::LogOutToken
     ///
     /// # Errors
     /// [`LogOutError`].
     pub async fn log_out(&self, kept: &str) -> Result<bool, LogOutError> {
         let service = &*self.0;
-        let session_id = session_of(kept, &service.keys, &service.policy)?;
+        let session_id = session_of(kept, &service.keys)?;
         Ok(service.end(session_id).await?)
     }
 

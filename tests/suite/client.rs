@@ -112,7 +112,7 @@ async fn a_pin_that_the_server_never_sees_opens_the_session() {
 
 /// A device that keeps its PIN to itself logs out without it, and shows nothing of what is locked.
 #[tokio::test]
-async fn a_device_logs_out_with_a_handle_that_opens_nothing() {
+async fn a_device_logs_out_with_a_token_that_does_nothing_else() {
     let world = World::new();
     for by_key in [false, true] {
         let mut device = Device::new(&world).await;
@@ -122,24 +122,25 @@ async fn a_device_logs_out_with_a_handle_that_opens_nothing() {
         device.kept = pin.lock(added.opened.device_token).unwrap().to_text();
         let key_token = added.device_key_token.expose_secret().to_owned();
         let locked = DeviceKey::from_bytes([7; 32]).lock(added.device_key_token).unwrap();
-        let handle = if by_key { locked.handle() } else { PinLocked::parse(&device.kept, KDF).unwrap().handle() };
+        let by_pin = PinLocked::parse(&device.kept, KDF).unwrap();
+        let log_out = if by_key { locked.log_out_token() } else { by_pin.log_out_token() };
+        assert_eq!(format!("{log_out:?}"), "LogOutToken([redacted])");
+        let log_out = log_out.as_str();
 
-        assert!(handle.len() == 79 && handle.starts_with("plh1_"));
-        assert_eq!(present(&world, &handle).await, "invalid_wrapped_token");
-        assert_eq!(present(&world, &handle.replace("plh1_", "pls1_")).await, "invalid_wrapped_token");
-        let mut wrong = vec![device.kept.clone(), locked.to_text(), key_token, "plh1_".to_owned()];
-        // Handle, version, pepper, kind, session, wrap and tag: each of their characters.
-        wrong.extend((5..79).map(|at| {
-            let other = if &handle[at..=at] == "A" { "B" } else { "A" };
-            format!("{}{other}{}", &handle[..at], &handle[at + 1..])
-        }));
+        assert!(log_out.len() == 79 && log_out.starts_with("ple1_"));
+        // Its end is not the tag that a guess would need.
+        let head = Base64UrlUnpadded::decode_vec(&log_out[5..]).unwrap();
+        let guess = format!("pls1_{}", Base64UrlUnpadded::encode_string(&[head, vec![7; 32]].concat()));
+        assert!(guess.len() == PlainToken::LEN && present(&world, &guess).await == "invalid_wrapped_token");
+        let mut wrong = vec![device.kept.clone(), locked.to_text(), key_token, "ple1_".to_owned()];
+        wrong.extend(each_character_changed(log_out));
         let before = world.store.calls();
         for wrong in wrong {
             assert_eq!(world.sessions.log_out(&wrong).await.unwrap_err().code(), "invalid_wrapped_token", "{wrong}");
         }
         assert_eq!(world.store.calls(), before);
 
-        assert!(world.sessions.log_out(&handle).await.unwrap());
+        assert!(world.sessions.log_out(log_out).await.unwrap());
         assert_eq!(device.code(PIN).await, "session_ended");
     }
 }

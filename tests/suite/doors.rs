@@ -1,11 +1,14 @@
-//! Every text that a service hands out, at every call that takes one: each opens its own door and no other, and no door of
+//! Every text that a service hands out, at the calls that take one alone: each opens its own door and no other, and no door of
 //! another tenant's, of another pepper's, or under another name.
+
+use std::sync::Arc;
 
 use pinlatch::client::{ClientKdf, ClientPin, DeviceKey};
 use pinlatch::id::OtpPurpose;
 use pinlatch::pin::NewPin;
+use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfMemory;
-use pinlatch::{ByPin, FullLogin, OtpError, RequestContext};
+use pinlatch::{ByPin, ByToken, ClockPolicy, FullLogin, OtpError, RequestContext};
 
 use crate::phone::Phone;
 use crate::world::*;
@@ -15,7 +18,7 @@ use crate::world::*;
 enum Text {
     Wrapped,
     InClear,
-    Handle,
+    LogOut,
     UnderPin,
     UnderKey,
     Access,
@@ -29,16 +32,20 @@ enum Text {
 use Text::*;
 
 /// Where it may be shown.
-const DOORS: [(&str, &[Text]); 9] = [
+const DOORS: [(&str, &[Text]); 13] = [
     ("unlock", &[Wrapped]),
     ("change_pin", &[Wrapped]),
     ("add_device_key", &[Wrapped]),
+    ("remove_device_key", &[Wrapped]),
     ("unlock_token", &[InClear]),
     ("change_client_pin", &[InClear]),
-    ("log_out", &[Wrapped, Handle]),
+    ("add_device_key_token", &[InClear]),
+    ("log_out", &[Wrapped, LogOut]),
     ("verify", &[Access]),
+    ("verify_live", &[Access]),
     ("verify_bound", &[Bound]),
     ("check", &[Challenge]),
+    ("resend", &[Challenge]),
 ];
 
 /// Knocks with something that opens nothing, or costs a session: so a door that opens is seen in its answer.
@@ -55,8 +62,18 @@ async fn knock(phone: &Phone, door: &str, text: &str) -> &'static str {
         "change_client_pin" => {
             sessions.change_client_pin(text, &request).await.map_or_else(|error| error.code(), |_| "ok")
         }
+        "add_device_key_token" => {
+            let opener = ByToken { session_token: text };
+            sessions.add_device_key(opener, &request).await.map_or_else(|error| error.code(), |_| "ok")
+        }
+        "remove_device_key" => {
+            let opener = ByPin { wrapped_token: text, pin: &wrong };
+            sessions.remove_device_key(opener, &request).await.unwrap_err().code()
+        }
         "log_out" => sessions.log_out(text).await.map_or_else(|error| error.code(), |_| "ok"),
         "verify" => sessions.verify(text).map_or_else(|error| error.code(), |_| "ok"),
+        "verify_live" => sessions.verify_live(text).await.map_or_else(|error| error.code(), |_| "ok"),
+        "resend" => phone.codes.resend(text, &request).await.map_or_else(|error| error.code(), |_| "ok"),
         "verify_bound" => sessions.verify_bound(text).map_or_else(|error| error.code(), |_| "ok"),
         "check" => {
             let checked =
@@ -88,7 +105,7 @@ async fn hand_out(phone: &Phone, text: Text) -> String {
     match text {
         Wrapped => phone.world.wrapped().await,
         InClear => in_clear().await.expose_secret().to_owned(),
-        Handle => under_pin().await.handle(),
+        LogOut => under_pin().await.log_out_token().as_str().to_owned(),
         UnderPin => under_pin().await.to_text(),
         UnderKey => {
             let wrapped = phone.world.wrapped().await;
@@ -109,25 +126,24 @@ async fn hand_out(phone: &Phone, text: Text) -> String {
 }
 
 const ALL: [Text; 11] =
-    [Wrapped, InClear, Handle, UnderPin, UnderKey, Access, Bound, RequestKey, Challenge, SessionId, ThePin];
+    [Wrapped, InClear, LogOut, UnderPin, UnderKey, Access, Bound, RequestKey, Challenge, SessionId, ThePin];
 
-fn phone(active: u32, tenant: &str) -> Phone {
-    let store = std::sync::Arc::new(pinlatch::stores::MemoryStore::default());
-    Phone::of(World::on(store, policy(), key_ring(active), tenant), |builder| builder)
+fn phone(store: &Arc<MemoryStore>, active: u32, tenant: &str) -> Phone {
+    Phone::of(World::on(store.clone(), policy(), key_ring(active), tenant), |builder| builder)
 }
 
 /// What each door says to what it does not take.
 fn refusal(door: &str) -> &'static str {
     match door {
-        "verify" | "verify_bound" => "invalid_token",
-        "check" => "otp_ended",
+        "verify" | "verify_live" | "verify_bound" => "invalid_token",
+        "check" | "resend" => "otp_ended",
         _ => "invalid_wrapped_token",
     }
 }
 
 #[tokio::test]
 async fn each_text_opens_its_own_door_and_no_other() {
-    let phone = phone(1, "");
+    let phone = phone(&Arc::default(), 1, "");
     for text in ALL {
         for (door, opened_by) in DOORS {
             let shown = hand_out(&phone, text).await;
@@ -139,9 +155,9 @@ async fn each_text_opens_its_own_door_and_no_other() {
 
 #[tokio::test]
 async fn a_text_under_another_name_opens_nothing() {
-    const NAMES: [&str; 6] = ["plw1_", "pls1_", "plh1_", "plc1_", "pld1_", "plo1_"];
-    let phone = phone(1, "");
-    for text in [Wrapped, InClear, Handle, UnderPin, UnderKey, Challenge] {
+    const NAMES: [&str; 6] = ["plw1_", "pls1_", "ple1_", "plc1_", "pld1_", "plo1_"];
+    let phone = phone(&Arc::default(), 1, "");
+    for text in [Wrapped, InClear, LogOut, UnderPin, UnderKey, Challenge] {
         let shown = hand_out(&phone, text).await;
         for name in NAMES.into_iter().filter(|name| !shown.starts_with(name)) {
             let renamed = format!("{name}{}", &shown[5..]);
@@ -150,7 +166,7 @@ async fn a_text_under_another_name_opens_nothing() {
                 let is_guess = (text, name) == (UnderKey, "pls1_");
                 let expected = match door {
                     "unlock_token" if is_guess => "wrong_pin",
-                    "change_client_pin" if is_guess => "pin_required",
+                    "change_client_pin" | "add_device_key_token" if is_guess => "pin_required",
                     door => refusal(door),
                 };
                 assert_eq!(knock(&phone, door, &renamed).await, expected, "{text:?} as {name} at {door}");
@@ -161,11 +177,13 @@ async fn a_text_under_another_name_opens_nothing() {
 
 #[tokio::test]
 async fn a_text_of_another_tenant_or_pepper_opens_nothing() {
-    for (stranger, shares) in [(phone(1, "acme"), false), (phone(2, ""), true)] {
-        let home = phone(1, "");
+    for (active, tenant, shares) in [(1, "acme", false), (2, "", true)] {
+        let store = Arc::default();
+        let (home, stranger) = (phone(&store, 1, ""), phone(&store, active, tenant));
         for text in ALL {
             for (door, _) in DOORS {
                 let shown = hand_out(&home, text).await;
+                stranger.world.clock.set(home.world.clock.now());
                 // Access tokens are signed by a key of their own, which all of a tenant's services have.
                 let known = shares && matches!((door, text), ("verify", Access) | ("verify_bound", Bound));
                 assert_eq!(knock(&stranger, door, &shown).await != refusal(door), known, "{text:?} at {door}");

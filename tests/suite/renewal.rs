@@ -302,7 +302,7 @@ async fn a_bound_token_stays_bound() {
     let access = access.proven_by_host();
     world.sessions.check_live(&access).await.unwrap();
     world.sessions.revoke_all(&access.subject).await.unwrap();
-    assert_eq!(world.sessions.check_live(&access).await.unwrap_err().code(), "session_ended");
+    assert_eq!(world.sessions.check_live(&access).await.unwrap_err().code(), "invalid_token");
 }
 
 /// Signed by us, but with the name of one user and the session of another.

@@ -171,7 +171,7 @@ async fn a_revoked_session_ends_where_it_is_asked_for() {
     let client = Client::of(&world, "alice").await;
     world.sessions.revoke(&subject("alice"), client.session_id).await.unwrap();
     let access = client.sign(START).to(&world.sessions).await.unwrap();
-    assert_eq!(world.sessions.check_live(&access).await.unwrap_err().code(), "session_ended");
+    assert_eq!(world.sessions.check_live(&access).await.unwrap_err().code(), "invalid_token");
 }
 
 /// Room for one request of each session, and not a place of it for those who have no key.

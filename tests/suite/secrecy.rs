@@ -4,9 +4,12 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use pinlatch::client::{ClientKdf, ClientPin, DeviceKey};
 use pinlatch::observer::{Event, Observer};
+use pinlatch::pin::NewPin;
 use pinlatch::stores::SqliteStore;
-use pinlatch::{FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
+use pinlatch::stretch::KdfMemory;
+use pinlatch::{ByToken, FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::world::*;
@@ -88,7 +91,7 @@ fn show_error(output: &Output, error: &dyn std::error::Error) {
 }
 
 fn wrap_id(wrapped: &str) -> [u8; 16] {
-    let blob = Base64UrlUnpadded::decode_vec(wrapped.strip_prefix("plw1_").unwrap()).unwrap();
+    let blob = Base64UrlUnpadded::decode_vec(&wrapped[5..]).unwrap();
     blob[23..39].try_into().unwrap()
 }
 
@@ -120,8 +123,12 @@ fn no_secret_in_logs_debug_errors_panics_or_the_database() {
     let mut not_for_logs = Vec::new();
     for (at, text) in wraps.iter().enumerate() {
         secrets.push(Canary::text(&format!("token {at}"), text));
-        if text.starts_with("plw1_") {
+        if text.starts_with("plw1_") || text.starts_with("pls1_") {
             not_for_logs.push(Canary::bytes(&format!("wrap id {at}"), &wrap_id(text)));
+        }
+        if let Some(blob) = text.strip_prefix("pls1_") {
+            let blob = Base64UrlUnpadded::decode_vec(blob).unwrap();
+            secrets.push(Canary::bytes(&format!("bare token {at}"), &blob[55..]));
         }
     }
     let shown = output.0.lock().unwrap().clone();
@@ -202,9 +209,49 @@ async fn a_life(output: &Output, directory: &std::path::Path) -> Vec<String> {
         show_error(output, &sessions.unlock(&locked, &pin(CANARY_WRONG), &RequestContext::new()).await.unwrap_err());
     }
     tokens.push(locked);
+    tokens.extend(a_client_of_its_own(&sessions, output).await);
     tokens.push(an_edited_row(&sessions, &store, output).await);
     tokens.push(a_panic(&world).await);
     tokens
+}
+
+/// A client that locks its tokens itself, has a key of its platform, and signs. All that goes to it is secret.
+async fn a_client_of_its_own(sessions: &Sessions, output: &Output) -> Vec<String> {
+    let issued = sessions.login_client(FullLogin::vouched_by_host(subject("dave"))).await.unwrap();
+    output.show(format!("{issued:?} {issued:#?}"));
+    let right = issued.device_token.expose_secret().to_owned();
+    // Handle and tag, and another token.
+    let wrong = format!("{}{}A", &right[..79], right[79..].chars().skip(1).collect::<String>());
+    let opener = ByToken { session_token: &wrong };
+    output.show(format!("{opener:?}"));
+    show_error(output, &sessions.unlock_token(&wrong, &RequestContext::new()).await.unwrap_err());
+    let added = sessions.add_device_key(ByToken { session_token: &right }, &RequestContext::new()).await.unwrap();
+    let bound = sessions.mint_bound(&added.opened.grant, &()).unwrap();
+    output.show(format!("{added:?} {added:#?} {bound:?} {bound:#?}"));
+    let locked = DeviceKey::from_bytes([7; 32]).lock(added.device_key_token).unwrap();
+    let new_pin = NewPin::accept(pin(CANARY_PIN), &policy()).unwrap();
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let by_pin = ClientPin::choose(&new_pin, ClientKdf::danger_fast_for_tests(), &mut rng, &mut KdfMemory::new());
+    output.show(format!("{new_pin:?} {by_pin:?}"));
+    let by_pin = by_pin.lock(right.parse().unwrap()).unwrap();
+    output.show(format!("{locked:?} {by_pin:?} {:?}", DeviceKey::from_bytes([7; 32])));
+    let key_token = locked.unlock(&DeviceKey::from_bytes([7; 32]));
+    show_error(output, &sessions.log_out(&right).await.unwrap_err());
+    let log_out = locked.log_out_token();
+    output.show(format!("{log_out:?}"));
+    sessions.log_out(log_out.as_str()).await.unwrap();
+    show_error(output, &sessions.unlock_token(&right, &RequestContext::new()).await.unwrap_err());
+    let next = added.opened.device_token;
+    let texts = [
+        &right,
+        &wrong,
+        next.expose_secret(),
+        key_token.expose_secret(),
+        bound.access_token.as_str(),
+        log_out.as_str(),
+    ];
+    let texts = texts.into_iter().map(str::to_owned);
+    texts.chain([bound.request_key.to_text().to_string()]).collect()
 }
 
 async fn an_edited_row(sessions: &Sessions, store: &SqliteStore, output: &Output) -> String {

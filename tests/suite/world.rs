@@ -309,6 +309,14 @@ where
     story("sqlite", Arc::new(SqliteStore::open(directory.path().join("store.db")).unwrap())).await;
 }
 
+/// Behind the prefix, one after the other.
+pub(crate) fn each_character_changed(text: &str) -> impl Iterator<Item = String> {
+    (5..text.len()).map(move |at| {
+        let other = if &text[at..=at] == "A" { "B" } else { "A" };
+        format!("{}{other}{}", &text[..at], &text[at + 1..])
+    })
+}
+
 /// Stores refuse a request when 4,096 wait already, which a slow machine may come to: a crowd asks that many at a time.
 pub(crate) fn room() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(4_000))

@@ -30,10 +30,10 @@ export function weakPin(
 ): 'too_short' | 'too_long' | 'repeated' | 'sequence' | 'date' | 'keypad' | 'common' | undefined;
 
 /**
- * The name of the session of `plc1_…` or `pld1_…`, for a call that ends with `Sessions::log_out`: the device logs out without a PIN,
- * and shows nothing of what is locked. Fails with `not_a_locked_token`.
+ * Of `plc1_…` or `pld1_…`: `ple1_…`, for a call that ends with `Sessions::log_out`. So the device logs out without a PIN, and shows
+ * nothing of what is locked. Fails with `not_a_locked_token`.
  */
-export function sessionHandle(locked: string): string;
+export function logOutToken(locked: string): string;
 
 export type NextStep =
   | 'enter_pin'

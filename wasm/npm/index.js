@@ -2,7 +2,7 @@
 
 import { nextStep as stepAfter } from './dist/pinlatch.js';
 
-export { sessionHandle, weakPin } from './dist/pinlatch.js';
+export { logOutToken, weakPin } from './dist/pinlatch.js';
 export * as fingerprint from './fingerprint.js';
 export { load } from './load.js';
 export { beginWithPin, changePin, openWithKey, openWithPin, sealedPost } from './locks.js';

@@ -26,15 +26,15 @@ pub fn weak_pin(pin: String) -> Option<String> {
     }
 }
 
-/// The name of the session of `plc1_…` or `pld1_…`: `plh1_…`, with which the device logs out without a PIN.
+/// Of `plc1_…` or `pld1_…`: `ple1_…`, with which the device logs out without a PIN.
 ///
 /// # Errors
 /// `not_a_locked_token`.
-#[wasm_bindgen(js_name = sessionHandle)]
-pub fn session_handle(locked: &str) -> Result<String> {
-    let by_pin = locked.parse().map(|locked: PinLocked| locked.handle());
-    let by_either = by_pin.or_else(|_| locked.parse().map(|locked: DeviceLocked| locked.handle()));
-    by_either.map_err(|_| problem("not_a_locked_token"))
+#[wasm_bindgen(js_name = logOutToken)]
+pub fn log_out_token(locked: &str) -> Result<String> {
+    let by_pin = locked.parse().map(|locked: PinLocked| locked.log_out_token());
+    let by_either = by_pin.or_else(|_| locked.parse().map(|locked: DeviceLocked| locked.log_out_token()));
+    by_either.map(|token| token.as_str().to_owned()).map_err(|_| problem("not_a_locked_token"))
 }
 
 fn new_pin(pin: String) -> Result<NewPin> {

@@ -14,7 +14,7 @@ pub struct Transfer {
     amount: u64,
 }
 
-/// What a device is about to forget: a wrapped token, or the handle of one that it has locked itself.
+/// What a device is about to forget: a wrapped token, or a token for logging out, if it has locked its own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forget {

@@ -45,7 +45,7 @@ async fn log_in_come_back_call_the_api_on_each_store() {
         let token = api.authorize(&changed, "902714").await.text("access_token");
         assert_eq!(api.with_token(Method::POST, "/logout", &token).await.status, 204);
         assert_eq!(api.authorize(&changed, "902714").await.code(), "session_ended");
-        assert_eq!(api.with_token(Method::GET, "/api/me", &token).await.code(), "session_ended");
+        assert_eq!(api.with_token(Method::GET, "/api/me", &token).await.code(), "invalid_token");
     }
 }
 
@@ -164,11 +164,11 @@ async fn sessions_end_as_asked_and_only_ones_own() {
         assert_eq!((answer.status, answer.code()), (404, "not_found"), "{id}");
     }
     assert_eq!(api.with_token(Method::DELETE, &format!("/sessions/{of_two}"), &token).await.status, 204);
-    assert_eq!(api.with_token(Method::GET, "/api/me", &other).await.code(), "session_ended");
+    assert_eq!(api.with_token(Method::GET, "/api/me", &other).await.code(), "invalid_token");
     assert_eq!(api.authorize(&two.text("wrapped_token"), PIN).await.code(), "session_ended");
 
     assert_eq!(api.with_token(Method::POST, "/logout", &token).await.status, 204);
-    assert_eq!(api.with_token(Method::POST, "/logout", &token).await.code(), "session_ended");
+    assert_eq!(api.with_token(Method::POST, "/logout", &token).await.code(), "invalid_token");
 
     // Without a PIN and without an access token: with what the device keeps.
     let kept = api.login().await;

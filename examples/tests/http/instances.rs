@@ -33,7 +33,7 @@ async fn take_turns(store: &str) {
     let last = two.authorize(&wrapped, PIN).await;
     let token = last.text("access_token");
     assert_eq!(one.with_token(Method::POST, "/logout", &token).await.status, 204);
-    assert_eq!(two.with_token(Method::GET, "/api/me", &token).await.code(), "session_ended");
+    assert_eq!(two.with_token(Method::GET, "/api/me", &token).await.code(), "invalid_token");
     assert_eq!(two.authorize(&last.text("wrapped_token"), PIN).await.code(), "session_ended");
 }
 

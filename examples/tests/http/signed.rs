@@ -246,7 +246,7 @@ async fn a_revoked_session_signs_nothing() {
     let device = Device::of(&server).await;
     let logout = device.sign(Call { method: Method::POST, ..Call::get("/logout") });
     assert_eq!(device.send(&logout).await.status, 204);
-    assert_eq!(device.refused(&device.sign(Call::transfer())).await, is(401, "session_ended"));
+    assert_eq!(device.refused(&device.sign(Call::transfer())).await, is(401, "invalid_token"));
 }
 
 #[tokio::test]
