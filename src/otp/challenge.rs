@@ -116,7 +116,7 @@ impl ChallengeState {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::with_capacity(192);
+        let mut out = Writer::with_capacity(512);
         out.u8(VERSION);
         out.bytes(&self.pepper.0.to_be_bytes());
         out.bytes(&self.holder);
