@@ -1,5 +1,8 @@
 //! Drawing tokens, and the forms in which they leave the server.
 
+#[cfg(test)]
+mod offline_attacker;
+
 use rand_core::CryptoRng;
 
 use crate::attempts::Attempts;

@@ -2,7 +2,9 @@
 
 use core::convert::Infallible;
 
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::{Rng, TryCryptoRng, TryRng};
+
+pub(crate) mod ranks;
 
 /// Hexadecimal test vectors as bytes.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -34,6 +36,15 @@ impl TryCryptoRng for Counter {}
 
 /// Reproducible, and different each time.
 pub(crate) struct SplitMix(pub(crate) u64);
+
+impl SplitMix {
+    /// 32 bytes that pass for a secret.
+    pub(crate) fn secret(&mut self) -> Vec<u8> {
+        let mut secret = vec![0; 32];
+        self.fill_bytes(&mut secret);
+        secret
+    }
+}
 
 impl TryRng for SplitMix {
     type Error = Infallible;

@@ -1,3 +1,5 @@
-#![no_main]
+//! See `pinlatch_fuzz::claims`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| pinlatch_fuzz::claims::run(data));
+#![cfg_attr(fuzzing, no_main)]
+
+pinlatch_fuzz::fuzz_target!(claims);

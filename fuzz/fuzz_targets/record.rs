@@ -1,4 +1,5 @@
-#![no_main]
-#![cfg(fuzzing)]
+//! See `pinlatch_fuzz::record`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| pinlatch_fuzz::record::run(data));
+#![cfg_attr(fuzzing, no_main)]
+
+pinlatch_fuzz::fuzz_target!(record);

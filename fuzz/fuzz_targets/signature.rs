@@ -1,3 +1,5 @@
-#![no_main]
+//! See `pinlatch_fuzz::signature`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| pinlatch_fuzz::signature::run(data));
+#![cfg_attr(fuzzing, no_main)]
+
+pinlatch_fuzz::fuzz_target!(signature);

@@ -1,3 +1,5 @@
-#![no_main]
+//! See `pinlatch_fuzz::wrapped_token`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| pinlatch_fuzz::wrapped_token::run(data));
+#![cfg_attr(fuzzing, no_main)]
+
+pinlatch_fuzz::fuzz_target!(wrapped_token);

@@ -120,7 +120,7 @@ impl TryRng for Counter {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.try_next_u64()? as u32)
+        Ok(self.try_next_u64()?.to_le_bytes().first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {

@@ -2,7 +2,13 @@
 //!
 //! `fuzz/run 60` runs each target for a minute. The tests here run each of them over its seeds, in any toolchain.
 
-#![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, reason = "a fuzz target fails by panicking")]
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::unwrap_used,
+    reason = "a fuzz target fails by panicking"
+)]
 
 pub mod access_token;
 pub mod claims;
@@ -19,6 +25,17 @@ pub mod record;
 pub mod sealed;
 pub mod signature;
 pub mod wrapped_token;
+
+/// The program of a fuzz target. Built without a fuzzer it does nothing.
+#[macro_export]
+macro_rules! fuzz_target {
+    ($name:ident) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::$name::run(data));
+        #[cfg(not(fuzzing))]
+        const fn main() {}
+    };
+}
 
 /// A target, and bytes that lead deep into it.
 pub type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);

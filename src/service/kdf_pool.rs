@@ -136,8 +136,17 @@ mod tests {
     use crate::testing::Counter;
 
     fn task() -> StretchTask {
+        task_of(8)
+    }
+
+    fn task_of(kib: u32) -> StretchTask {
         let pin = NewPin::accept(Pin::new("739216").unwrap(), &Policy::default()).unwrap();
-        StretchTask::for_new_pin(&pin, KdfParams::danger_fast_for_tests(), &mut Counter(0))
+        StretchTask::for_new_pin(&pin, KdfParams::from_wire(kib, 1, 1), &mut Counter(0))
+    }
+
+    fn poll_once(run: impl Future) {
+        let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+        drop(core::pin::pin!(run).poll(&mut context));
     }
 
     #[tokio::test]
@@ -147,10 +156,7 @@ mod tests {
         {
             let held = reservation.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
             // The evaluation cannot begin while its memory is held, and its caller goes away.
-            let mut run = Box::pin(reservation.run(task()));
-            let mut context = core::task::Context::from_waker(core::task::Waker::noop());
-            assert!(run.as_mut().poll(&mut context).is_pending());
-            drop(run);
+            poll_once(reservation.run(task()));
             assert_eq!(pool.budget.permits.available_permits(), 0);
             drop(held);
         }
@@ -169,5 +175,36 @@ mod tests {
         let whole = pool.reserve(16).await.unwrap();
         assert_eq!(whole.0.memory.lock().unwrap_or_else(PoisonError::into_inner).kib(), 8);
         assert_eq!(pool.budget.free().len(), 0, "with the whole budget reserved nothing else is kept");
+    }
+
+    /// Some of them halfway, all at once: no room is lost, and no more memory is kept than the budget has.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn room_survives_who_comes_and_goes() {
+        const TASKS: u32 = 8;
+        const ROUNDS: u32 = 500;
+        let pool = KdfPool::new(48, Duration::from_secs(60));
+        let come_and_go = |number: u32| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for round in number..number + ROUNDS {
+                    let kib = 8 * (1 + round % 5);
+                    let reservation = pool.reserve(kib).await.unwrap();
+                    let run = reservation.run(task_of(kib));
+                    if round % 3 == 0 {
+                        poll_once(run);
+                    } else {
+                        drop(run.await.unwrap());
+                    }
+                    let kept: usize = pool.budget.free().iter().map(KdfMemory::kib).sum();
+                    assert!(kept <= 48, "{kept}");
+                }
+            })
+        };
+        let tasks: Vec<_> = (0..TASKS).map(come_and_go).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(pool.reserve(48).await.is_ok());
+        assert_eq!(pool.evaluations(), u64::from(TASKS * ROUNDS));
     }
 }

@@ -1,6 +1,7 @@
 //! Peppers and KDF parameters that change while sessions live.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 
 use pinlatch::record::{RecordKey, Swap};
 use pinlatch::stores::MemoryStore;
@@ -74,6 +75,52 @@ async fn a_rolling_rotation_loses_no_session() {
         one.sessions.revoke_others(&subject("alice"), session_of(&wrapped)).await.unwrap();
     }
     assert_eq!(two.code(&wrapped, PIN).await, "ok");
+}
+
+/// The same while users come back without pause, to either server: none of them notices, and none of their old copies is
+/// good for anything afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rotation_under_load_refuses_nobody() {
+    const USERS: usize = 10;
+    let store = Arc::new(MemoryStore::default());
+    let server = |keys| Arc::new(World::on(store.clone(), policy(), keys, ""));
+    let servers = Arc::new(RwLock::new([server(key_ring(1)), server(key_ring(1))]));
+    let unlocks = Arc::new([const { AtomicU64::new(0) }; USERS]);
+    let over = Arc::new(AtomicBool::new(false));
+    let come_back = |user: usize| {
+        let (servers, unlocks, over) = (servers.clone(), unlocks.clone(), over.clone());
+        tokio::spawn(async move {
+            let any = |turn: u64| servers.read().unwrap()[usize::from(turn % 2 == 0)].clone();
+            let first = any(0).login(&format!("user {user}")).await.device_token.into_string();
+            let mut wrapped = first.clone();
+            while !over.load(Ordering::SeqCst) {
+                let server = any(unlocks[user].fetch_add(1, Ordering::SeqCst));
+                wrapped = server.next(&wrapped).await;
+            }
+            (first, wrapped)
+        })
+    };
+    let users: Vec<_> = (0..USERS).map(come_back).collect();
+    let opens_next = || key_ring(1).with_open_only(pepper(2)).unwrap();
+    for keys in [opens_next, rotated, || key_ring(2)] {
+        for at in 0..2 {
+            let everybody = |times| unlocks.iter().all(|unlocks| unlocks.load(Ordering::SeqCst) >= times);
+            let last = unlocks.iter().map(|unlocks| unlocks.load(Ordering::SeqCst)).max().unwrap_or(0);
+            while !everybody(last + 5) {
+                assert!(!users.iter().any(|user| user.is_finished()), "somebody was refused");
+                tokio::task::yield_now().await;
+            }
+            let next = server(keys());
+            servers.write().unwrap()[at] = next;
+        }
+    }
+    over.store(true, Ordering::SeqCst);
+    let server = servers.read().unwrap()[0].clone();
+    for user in users {
+        let (first, last) = user.await.unwrap();
+        assert_eq!(server.code(&first, PIN).await, "invalid_wrapped_token");
+        assert_eq!(server.code(&last, PIN).await, "ok");
+    }
 }
 
 fn session_of(wrapped: &str) -> pinlatch::SessionId {

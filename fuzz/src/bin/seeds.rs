@@ -1,6 +1,6 @@
 //! Writes the seeds of a target into a folder: `seeds TARGET FOLDER`.
 
-#![allow(clippy::unwrap_used, reason = "a tool of the fuzz targets")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a tool of the fuzz targets")]
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

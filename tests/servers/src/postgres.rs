@@ -1,6 +1,7 @@
 //! A PostgreSQL server of one's own.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -28,10 +29,7 @@ impl Postgres {
     /// Starts a new server with settings as in `postgresql.conf`.
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        if let Some((uid, gid)) = server_user() {
-            chown(directory.path(), Some(uid), Some(gid)).unwrap();
-        }
+        let directory = directory();
         let data = directory.path().join("data");
         let mut initdb = as_server_user(Command::new(tool("initdb")));
         run(initdb.args(["--no-sync", "--auth=trust", "--username=postgres", "-D"]).arg(&data));
@@ -92,6 +90,38 @@ impl Postgres {
         self.start_again();
     }
 
+    /// Starts a standby that hears of what is committed here through a port of its own choice, a proxy's for instance.
+    #[must_use]
+    pub fn standby(&self, port_of_primary: u16) -> Self {
+        let directory = directory();
+        let data = directory.path().join("data");
+        let mut copy = as_server_user(Command::new(tool("pg_basebackup")));
+        run(copy.args(["--no-sync", "--checkpoint=fast", "-d", &self.url(), "-D"]).arg(&data));
+        let port = free_port();
+        // It waits for no standby of its own once it is the primary.
+        let configuration = format!(
+            "port = {port}\nsynchronous_standby_names = ''\n\
+             primary_conninfo = 'host=127.0.0.1 port={port_of_primary} user=postgres'\n"
+        );
+        let mut file = fs::OpenOptions::new().append(true).open(data.join("postgresql.auto.conf")).unwrap();
+        file.write_all(configuration.as_bytes()).unwrap();
+        fs::write(data.join("standby.signal"), "").unwrap();
+        let server = launch(&data, port);
+        Self { directory, port, server }
+    }
+
+    /// Waits until this standby has all that its primary has.
+    pub fn catch_up_with(&self, primary: &Self) {
+        let written = primary.sql("SELECT pg_current_wal_lsn()");
+        let caught_up = format!("SELECT pg_last_wal_replay_lsn() >= '{}'", written.trim());
+        wait_until("the standby has caught up", || self.sql(&caught_up).trim() == "t");
+    }
+
+    /// Makes the standby a primary.
+    pub fn promote(&self) {
+        run(as_server_user(Command::new(tool("pg_ctl"))).args(["promote", "-w", "-D"]).arg(self.data()));
+    }
+
     /// Runs SQL, and returns what it printed.
     #[expect(clippy::must_use_candidate, reason = "many commands say nothing")]
     pub fn sql(&self, sql: &str) -> String {
@@ -108,6 +138,15 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// For the server's files.
+fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    if let Some((uid, gid)) = server_user() {
+        chown(directory.path(), Some(uid), Some(gid)).unwrap();
+    }
+    directory
 }
 
 fn launch(data: &Path, port: u16) -> Child {

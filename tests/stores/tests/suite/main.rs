@@ -4,6 +4,7 @@
 mod client;
 mod conformance;
 mod crash;
+mod failover;
 mod faults;
 mod postgres;
 mod processes;
