@@ -8,6 +8,8 @@ use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
 use pinlatch::{Event, FullLogin, KeyRing, PepperId, Policy, SessionStore, Sessions, Tenant};
 
+use tokio::task::JoinHandle;
+
 use crate::world::*;
 
 fn rotated() -> KeyRing {
@@ -90,7 +92,7 @@ async fn a_rotation_under_load_refuses_nobody() {
     let come_back = |user: usize| {
         let (servers, unlocks, over) = (servers.clone(), unlocks.clone(), over.clone());
         tokio::spawn(async move {
-            let any = |turn: u64| servers.read().unwrap()[usize::from(turn % 2 == 0)].clone();
+            let any = |turn: u64| servers.read().unwrap()[usize::from(turn.is_multiple_of(2))].clone();
             let first = any(0).login(&format!("user {user}")).await.device_token.into_string();
             let mut wrapped = first.clone();
             while !over.load(Ordering::SeqCst) {
@@ -107,7 +109,7 @@ async fn a_rotation_under_load_refuses_nobody() {
             let everybody = |times| unlocks.iter().all(|unlocks| unlocks.load(Ordering::SeqCst) >= times);
             let last = unlocks.iter().map(|unlocks| unlocks.load(Ordering::SeqCst)).max().unwrap_or(0);
             while !everybody(last + 5) {
-                assert!(!users.iter().any(|user| user.is_finished()), "somebody was refused");
+                assert!(!users.iter().any(JoinHandle::is_finished), "somebody was refused");
                 tokio::task::yield_now().await;
             }
             let next = server(keys());
