@@ -7,7 +7,6 @@ use pinlatch::record::{RecordKey, Swap};
 use pinlatch::stores::MemoryStore;
 use pinlatch::stretch::KdfParams;
 use pinlatch::{Event, FullLogin, KeyRing, PepperId, Policy, SessionStore, Sessions, Tenant};
-
 use tokio::task::JoinHandle;
 
 use crate::world::*;
