@@ -74,10 +74,8 @@ pub(crate) fn decode_public_array<const N: usize>(text: &str) -> Result<[u8; N],
     if text.len() != text_len(N) {
         return Err(Malformed);
     }
-    match PUBLIC.decode_slice(text, &mut bytes) {
-        Ok(decoded) if decoded == N => Ok(bytes),
-        _ => Err(Malformed),
-    }
+    PUBLIC.decode_slice(text, &mut bytes).map_err(|_| Malformed)?;
+    Ok(bytes)
 }
 
 /// As [`decode_public_array`], of base64 with its padding (RFC 4648 §4).
@@ -98,10 +96,8 @@ pub(crate) fn decode_base64url<const N: usize>(text: &[u8]) -> Result<[u8; N], M
     if text.len() != text_len(N) {
         return Err(Malformed);
     }
-    match Base64UrlUnpadded::decode(text, &mut bytes) {
-        Ok(decoded) if decoded.len() == N => Ok(bytes),
-        _ => Err(Malformed),
-    }
+    Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| Malformed)?;
+    Ok(bytes)
 }
 
 /// Appends values to a byte string.
@@ -245,6 +241,24 @@ mod tests {
         assert_eq!(decode_base64url::<1>(b"AA"), Ok([0]));
         for wrong in ["AB", "A=", "A", "AAA", "A+", "A/", " AA", "AA\n", "A\0", "ä"] {
             assert_eq!(decode_base64url::<1>(wrong.as_bytes()), Err(Malformed), "{wrong:?}");
+        }
+    }
+
+    /// All three take 44 characters.
+    #[test]
+    fn padded_base64_has_as_many_bytes_as_it_must() {
+        for len in [31, 32, 33] {
+            let text = base64ct::Base64::encode_string(&[7; 33][..len]);
+            assert_eq!(decode_public_padded::<32>(&text).is_ok(), len == 32, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_digit_is_one_of_ten() {
+        for zero in ['0', '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{FF10}'] {
+            let near =
+                |offset: i32| decimal_digit(char::from_u32(u32::from(zero).wrapping_add_signed(offset)).unwrap());
+            assert_eq!([-1, 0, 9, 10].map(near), [None, Some(0), Some(9), None], "{zero}");
         }
     }
 

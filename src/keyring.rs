@@ -384,6 +384,7 @@ mod tests {
     fn a_ring_that_contradicts_itself_is_refused() {
         assert_eq!(ring(2).with_open_only(pepper(2)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(2) });
         assert_eq!(ring(2).with_min_id(PepperId(3)).unwrap_err(), KeyRingError::ActiveBelowMinimum);
+        assert!(ring(2).with_min_id(PepperId(2)).is_ok());
     }
 
     #[test]

@@ -10,8 +10,9 @@
 //! 8. [Browsers and proxies](browsers): headers, origins, caches, content security policies.
 //! 9. [Monitoring](monitoring): which events mean what, and what to alert on.
 //! 10. [Threats](threats): boundary by boundary.
-//! 11. [Upgrading](upgrading): formats, versions, and how to go back.
-//! 12. [Comparison](comparison): cookies, refresh tokens, passkeys.
+//! 11. [Evidence](evidence): what is shown, how often, by which command; and what is missed.
+//! 12. [Upgrading](upgrading): formats, versions, and how to go back.
+//! 13. [Comparison](comparison): cookies, refresh tokens, passkeys.
 //!
 //! Writing a store is [`crate::store`]'s own page.
 
@@ -35,6 +36,7 @@ pages! {
     browsers: "Browsers, and what stands before the server.", "browsers.md";
     monitoring: "What to watch.", "monitoring.md";
     threats: "Threats, boundary by boundary.", "threats.md";
+    evidence: "What is shown, and how.", "evidence.md";
     upgrading: "Upgrading, and going back.", "upgrading.md";
     comparison: "Beside cookies, refresh tokens and passkeys.", "comparison.md";
 }

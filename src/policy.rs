@@ -205,29 +205,38 @@ impl PolicyBuilder {
 mod tests {
     use super::*;
 
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
     #[test]
     fn defaults_are_within_their_bounds() {
         assert_eq!(Policy::builder().build(), Ok(Policy::default()));
     }
 
     #[test]
-    fn each_setting_is_named_when_out_of_bounds() {
-        let far = Duration::from_secs(401 * DAY);
-        let built = [
-            ("absolute_lifetime", Policy::builder().absolute_lifetime(far)),
-            ("idle_timeout", Policy::builder().idle_timeout(Duration::ZERO)),
-            ("access_token_lifetime", Policy::builder().access_token_lifetime(Duration::from_secs(3601))),
-            ("renewal_limit", Policy::builder().renewal_limit(far)),
-            ("renewal_window", Policy::builder().renewal_window(far)),
-            ("max_signed_requests", Policy::builder().max_signed_requests(9)),
-            ("max_sessions", Policy::builder().max_sessions(0)),
-            ("max_wrong_pins", Policy::builder().max_wrong_pins(9)),
-            ("min_pin_chars", Policy::builder().min_pin_chars(3)),
-            ("superseded_grace", Policy::builder().superseded_grace(far)),
-            ("max_kdf_m_kib", Policy::builder().max_kdf_m_kib(8)),
+    fn each_setting_has_its_bounds() {
+        type Set = fn(PolicyBuilder, u64) -> PolicyBuilder;
+        let settings: [(&str, Set, u64, u64); 11] = [
+            ("absolute_lifetime", |policy, n| policy.absolute_lifetime(secs(n)), 300, 34_560_000),
+            ("idle_timeout", |policy, n| policy.idle_timeout(secs(n)), 60, 34_560_000),
+            ("access_token_lifetime", |policy, n| policy.access_token_lifetime(secs(n)), 10, 3600),
+            ("renewal_limit", |policy, n| policy.renewal_limit(secs(n)), 0, 86_400),
+            ("renewal_window", |policy, n| policy.renewal_window(secs(n)), 0, 3600),
+            ("max_signed_requests", |policy, n| policy.max_signed_requests(n.try_into().unwrap()), 10, 10_000),
+            ("max_sessions", |policy, n| policy.max_sessions(n.try_into().unwrap()), 1, 100),
+            ("max_wrong_pins", |policy, n| policy.max_wrong_pins(n.try_into().unwrap()), 10, 1000),
+            ("min_pin_chars", |policy, n| policy.min_pin_chars(n.try_into().unwrap()), 4, 16),
+            ("superseded_grace", |policy, n| policy.superseded_grace(secs(n)), 5, 120),
+            ("max_kdf_m_kib", |policy, n| policy.max_kdf_m_kib(n.try_into().unwrap()), 19_456, 1_048_576),
         ];
-        for (setting, builder) in built {
-            assert_eq!(builder.build().unwrap_err().setting(), setting);
+        for (setting, set, min, max) in settings {
+            let built = |n| set(Policy::builder(), n).build().map(drop).map_err(|error| error.setting());
+            assert_eq!([built(min), built(max)], [Ok(()); 2], "{setting}");
+            assert_eq!(built(max + 1), Err(setting));
+            if let Some(below) = min.checked_sub(1) {
+                assert_eq!(built(below), Err(setting));
+            }
         }
     }
 

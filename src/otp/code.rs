@@ -105,6 +105,7 @@ mod tests {
         }
         assert_eq!(typed("000000"), Ok((0, 6)));
         assert_eq!(typed("0012"), Ok((12, 4)));
+        assert_eq!(typed("123456789"), Ok((123_456_789, 9)), "eight, and the hint");
         for wrong in [
             "",
             "123",

@@ -183,7 +183,8 @@ mod tests {
     fn defaults_are_within_their_bounds() {
         for digits in 4..=8 {
             let built = OtpPolicy::builder(digits).build();
-            assert_eq!(built.map(|policy| policy.digits()), Ok(digits));
+            let policy = built.unwrap();
+            assert_eq!((policy.digits(), policy.tries()), (digits, if digits == 4 { 3 } else { 5 }));
         }
         assert_eq!(OtpPolicy::builder(6).build(), Ok(OtpPolicy::default()));
     }

@@ -102,7 +102,7 @@ impl RecipientState {
         [Some(cool_down), per_hour, per_day, memory].into_iter().flatten().max()
     }
 
-    /// A digit that no message of the last half hour has, as long as there is one.
+    /// A digit that none of the last nine messages has.
     fn free_hint<R: CryptoRng + ?Sized>(&self, rng: &mut R) -> u8 {
         let recent = self.messages.iter().rev().take(9).map(|message| message.hint);
         let taken: Vec<u8> = recent.collect();
@@ -198,6 +198,27 @@ mod tests {
         ] {
             assert_eq!(RecipientState::decode(recipient.clone(), &state.encode()).ok(), fits.then_some(state));
         }
+    }
+
+    #[test]
+    fn what_is_no_bit_is_malformed() {
+        let recipient = Recipient::new("+4477").unwrap();
+        let message = Message { at: UnixTime::from_secs(1), hint: 0, failed: true };
+        let state = RecipientState { recipient: recipient.clone(), messages: vec![message], guesses: Vec::new() };
+        let mut bytes = state.encode();
+        // Before the count of guesses.
+        let failed = bytes.len() - 2;
+        assert_eq!(core::mem::replace(&mut bytes[failed], 2), 1);
+        assert_eq!(RecipientState::decode(recipient, &bytes), Err(Malformed));
+    }
+
+    #[test]
+    fn the_message_that_failed_is_marked_and_no_other() {
+        let at = |secs| Message { at: UnixTime::from_secs(secs), hint: 0, failed: false };
+        let recipient = Recipient::new("+4477").unwrap();
+        let state = RecipientState { recipient, messages: vec![at(1), at(2), at(3)], guesses: Vec::new() };
+        let failed: Vec<bool> = state.message_failed(at(2)).messages.iter().map(|message| message.failed).collect();
+        assert_eq!(failed, [false, true, false]);
     }
 
     /// As many as fit, whatever policies were in force before.

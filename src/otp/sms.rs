@@ -169,6 +169,8 @@ mod tests {
 
     #[test]
     fn segments_are_counted_as_operators_do() {
+        assert_eq!(message("{code}", None).segments(), 1);
+        assert_eq!(message(&format!("{{code}}{}", "x".repeat(150)), None).segments(), 2);
         assert_eq!(segments(&"a".repeat(160)), 1);
         assert_eq!(segments(&"a".repeat(161)), 2);
         assert_eq!(segments(&"a".repeat(306)), 2);
