@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use pinlatch::client::{ClientKdf, ClientPin, DeviceKey, DeviceLocked, PinLocked, PlainToken};
+use pinlatch::client::{ClientKdf, ClientPin, DeviceKey, DeviceLocked, LogOutToken, PinLocked, PlainToken};
 use pinlatch::observer::Event;
 use pinlatch::pin::NewPin;
 use pinlatch::session::LockKind;
@@ -127,7 +127,8 @@ async fn a_device_logs_out_with_a_token_that_does_nothing_else() {
         assert_eq!(format!("{log_out:?}"), "LogOutToken([redacted])");
         let log_out = log_out.as_str();
 
-        assert!(log_out.len() == 79 && log_out.starts_with("ple1_"));
+        assert_eq!((log_out.len(), LogOutToken::LEN), (79, 79));
+        assert!(log_out.starts_with("ple1_"));
         // Its end is not the tag that a guess would need.
         let head = Base64UrlUnpadded::decode_vec(&log_out[5..]).unwrap();
         let guess = format!("pls1_{}", Base64UrlUnpadded::encode_string(&[head, vec![7; 32]].concat()));

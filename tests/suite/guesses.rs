@@ -1,11 +1,14 @@
 //! The guess budget, online.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pinlatch::UnlockError;
 use pinlatch::attempts::AttemptSchedule;
 use pinlatch::observer::Event;
 use pinlatch::permission::{Denial, Window};
+use pinlatch::session::SessionState;
+use pinlatch::stores::MemoryStore;
+use pinlatch::{SessionStore, UnlockError};
 
 use crate::world::*;
 
@@ -192,6 +195,27 @@ async fn the_last_wrong_pin_is_a_wrong_one() {
     }
     for _ in 0..3 {
         wrapped = world.next(&wrapped).await;
+    }
+}
+
+/// Of a token at which nobody may guess any more nothing is kept that a PIN could be tried against; also when it is a
+/// stricter policy that says so.
+#[tokio::test]
+async fn the_digest_of_what_is_locked_out_is_deleted() {
+    let store = Arc::new(MemoryStore::default());
+    let ten = World::on(store.clone(), fast().attempts(no_waits()).build().unwrap(), key_ring(1), "");
+    let three = AttemptSchedule::new([Duration::ZERO; 2]).unwrap();
+    let stricter = World::on(store.clone(), fast().attempts(three).build().unwrap(), key_ring(1), "");
+    for (world, guesses) in [(&ten, 9), (&stricter, 5)] {
+        let session = ten.login("alice").await;
+        let (key, wrapped) = (SessionState::record_key(session.session_id), session.device_token.into_string());
+        let stored = async || store.load(&key).await.unwrap().unwrap().body.len();
+        for _ in 0..guesses {
+            assert_eq!(ten.code(&wrapped, WRONG).await, "wrong_pin");
+        }
+        let before = stored().await;
+        assert_eq!(world.code(&wrapped, WRONG).await, "locked_out");
+        assert_eq!(stored().await, before - 32);
     }
 }
 
