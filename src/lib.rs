@@ -118,6 +118,13 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The locks and counters that the threads of a process share: the standard library's, or those of a model checker that
+// tries every order in which threads can get at them.
+#[cfg(all(test, pinlatch_loom))]
+use loom::sync;
+#[cfg(not(all(test, pinlatch_loom)))]
+use std::sync;
+
 #[cfg(any(feature = "conformance", feature = "service"))]
 mod deadline;
 mod encoding;

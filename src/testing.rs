@@ -11,6 +11,15 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
+/// Runs a program of a few threads in every order that they can have, with at most three of them interrupted.
+#[cfg(pinlatch_loom)]
+#[cfg_attr(not(feature = "service"), allow(dead_code))]
+pub(crate) fn in_every_order(program: impl Fn() + Send + Sync + 'static) {
+    let mut orders = loom::model::Builder::new();
+    orders.preemption_bound = Some(3);
+    orders.check(program);
+}
+
 /// Fills with one byte, another one at each call. Not random, which is the point.
 pub(crate) struct Counter(pub(crate) u8);
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     // ground
     "testing",
+    "sync",
     "deadline",
     "secret",
     "time",
@@ -62,7 +63,7 @@ const ORDER: &[&str] = &[
 
 /// The edge sees the promise and the words it is made of, as a store in another crate would.
 const EDGE: &[&str] = &["conformance", "stores"];
-const SEEN_BY_THE_EDGE: &[&str] = &["deadline", "record", "store", "time"];
+const SEEN_BY_THE_EDGE: &[&str] = &["deadline", "record", "store", "sync", "time"];
 
 /// Only these name a cipher, a hash or a KDF.
 const CRYPTO: &[&str] = &["crypto", "stretch"];

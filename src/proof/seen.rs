@@ -1,12 +1,13 @@
 //! The signed requests that a process has accepted, for as long as a copy could be accepted, too.
 
 use core::hash::{BuildHasherDefault, Hasher};
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::{Candidate, Proof};
 use crate::record::Inserted;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::UnixTime;
 
 /// The marks of accepted requests, in memory: about 40 bytes each, for two minutes. [`crate::Sessions`] has one; this is
@@ -68,10 +69,25 @@ impl SeenRequests {
     /// # Errors
     /// [`NotRemembered`].
     pub fn insert_new<A>(&self, proof: &Proof<A>, now: UnixTime) -> Result<Inserted, NotRemembered> {
-        let (session, created) = (*proof.session_id().as_bytes(), proof.created());
-        let part = &self.parts[usize::from(session[0]) % PARTS];
-        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.insert(proof, now);
+        if outcome != Err(NotRemembered::Full) {
+            return outcome;
+        }
+        // The room may be taken by sessions that are silent since, with marks that are too old by now.
+        for part in &self.parts {
+            self.forget(&mut lock(part), now);
+        }
+        self.insert(proof, now)
+    }
+
+    fn forget(&self, part: &mut Part, now: UnixTime) {
         self.count.fetch_sub(part.forget(now), Ordering::Relaxed);
+    }
+
+    fn insert<A>(&self, proof: &Proof<A>, now: UnixTime) -> Result<Inserted, NotRemembered> {
+        let (session, created) = (*proof.session_id().as_bytes(), proof.created());
+        let mut part = lock(&self.parts[usize::from(session[0]) % PARTS]);
+        self.forget(&mut part, now);
         let bucket = part.bucket(created.as_secs() / BUCKET_SECS).ok_or(NotRemembered::Forgotten)?;
         let mark = u128::from_ne_bytes(proof.mark);
         if bucket.marks.contains(&mark) {
@@ -81,14 +97,18 @@ impl SeenRequests {
         if *of_session >= self.most_per_session {
             return Err(NotRemembered::Full);
         }
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            self.count.fetch_sub(1, Ordering::Relaxed);
+        let one_more = |count| (count < self.capacity).then_some(count + 1);
+        if self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
             return Err(NotRemembered::Full);
         }
         *of_session += 1;
         bucket.marks.insert(mark);
         Ok(Inserted::Created)
     }
+}
+
+fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl core::fmt::Debug for SeenRequests {
@@ -141,5 +161,79 @@ impl Hasher for Uniform {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+
+    pub(super) fn at(secs: u64) -> UnixTime {
+        UnixTime::from_secs(1_800_000_000 + secs)
+    }
+
+    pub(super) fn proof(session: u8, created: UnixTime) -> Proof<()> {
+        let session_id = SessionId::from_bytes([session; 16]);
+        Proof { access: (), session_id, token_issued_at: at(0), mark: [1; 16], created, content: None }
+    }
+
+    #[test]
+    fn sessions_that_are_silent_take_no_room() {
+        let seen = SeenRequests::new(2, 9);
+        for session in [1, 2] {
+            assert_eq!(seen.insert_new(&proof(session, at(0)), at(0)), Ok(Inserted::Created));
+        }
+        assert_eq!(seen.insert_new(&proof(3, at(0)), at(0)), Err(NotRemembered::Full));
+        for session in [3, 4] {
+            assert_eq!(seen.insert_new(&proof(session, at(120)), at(120)), Ok(Inserted::Created), "{session}");
+        }
+        assert_eq!(seen.insert_new(&proof(5, at(120)), at(120)), Err(NotRemembered::Full));
+    }
+}
+
+#[cfg(all(test, pinlatch_loom))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use loom::thread::spawn;
+
+    use super::tests::{at, proof};
+    use super::*;
+    use crate::testing::in_every_order;
+
+    /// Requests of these sessions at the same time.
+    fn at_once<const N: usize>(
+        seen: &Arc<SeenRequests>,
+        sessions: [u8; N],
+        secs: u64,
+    ) -> [Result<Inserted, NotRemembered>; N] {
+        let remember = |session: u8| {
+            let seen = Arc::clone(seen);
+            spawn(move || seen.insert_new(&proof(session, at(secs)), at(secs)))
+        };
+        sessions.map(remember).map(|call| call.join().unwrap())
+    }
+
+    #[test]
+    fn one_of_two_copies_is_new() {
+        in_every_order(|| {
+            let seen = Arc::new(SeenRequests::new(9, 9));
+            let [one, copy, other] = at_once(&seen, [1, 1, 2], 0);
+            assert!(one != copy, "{one:?}, {copy:?}");
+            assert_eq!(other, Ok(Inserted::Created));
+        });
+    }
+
+    /// Both let go of what is too old, before one of them takes its place.
+    #[test]
+    fn the_last_place_is_given_once() {
+        in_every_order(|| {
+            let seen = Arc::new(SeenRequests::new(1, 9));
+            assert_eq!(seen.insert_new(&proof(3, at(0)), at(0)), Ok(Inserted::Created));
+            let [one, two] = at_once(&seen, [1, 2], 300);
+            assert!(one != two, "{one:?}, {two:?}");
+            assert_eq!(seen.count.load(Ordering::Relaxed), 1);
+        });
     }
 }

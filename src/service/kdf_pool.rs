@@ -2,12 +2,13 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::stretch::KdfMemory;
 use crate::stretched_pin::{StretchTask, StretchedPin};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A budget of memory for Argon2id, shared by all its clones. Give one to all [`Sessions`](crate::Sessions) of a
 /// process.
@@ -75,7 +76,7 @@ impl KdfPool {
 }
 
 impl Budget {
-    fn free(&self) -> std::sync::MutexGuard<'_, Vec<KdfMemory>> {
+    fn free(&self) -> MutexGuard<'_, Vec<KdfMemory>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,15 +116,21 @@ impl Reservation {
     pub(crate) async fn run(&self, task: StretchTask) -> Result<StretchedPin, EvaluationLost> {
         let reserved = Arc::clone(&self.0);
         let (send, receive) = oneshot::channel();
-        blocking::unblock(move || {
+        elsewhere(move || {
             let mut memory = reserved.memory.lock().unwrap_or_else(PoisonError::into_inner);
             reserved.budget.evaluations.fetch_add(1, Ordering::Relaxed);
             // Nobody may be waiting any more; the charge stands either way.
             drop(send.send(task.run(&mut memory)));
-        })
-        .detach();
+        });
         receive.await.map_err(|_| EvaluationLost)
     }
+}
+
+fn elsewhere(work: impl FnOnce() + Send + 'static) {
+    #[cfg(not(all(test, pinlatch_loom)))]
+    blocking::unblock(work).detach();
+    #[cfg(all(test, pinlatch_loom))]
+    loom::thread::spawn(work);
 }
 
 #[cfg(test)]
@@ -206,5 +213,63 @@ mod tests {
         }
         assert!(pool.reserve(48).await.is_ok());
         assert_eq!(pool.evaluations(), u64::from(TASKS * ROUNDS));
+    }
+}
+
+#[cfg(all(test, pinlatch_loom))]
+mod interleavings {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    use loom::future::block_on;
+    use loom::thread::spawn;
+
+    use super::*;
+    use crate::pin::{NewPin, Pin};
+    use crate::policy::Policy;
+    use crate::stretch::KdfParams;
+    use crate::testing::{Counter, in_every_order};
+
+    const BUDGET: u32 = 24;
+
+    fn task(kib: u32) -> StretchTask {
+        let pin = NewPin::accept(Pin::new("739216").unwrap(), &Policy::default()).unwrap();
+        StretchTask::for_new_pin(&pin, KdfParams::from_wire(kib, 1, 1), &mut Counter(0))
+    }
+
+    /// Room, an evaluation in it, and gone; without waiting for the answer, or with it.
+    fn visit(pool: &KdfPool, held: &AtomicUsize, kib: u32, waits: bool) {
+        let reservation = block_on(pool.reserve(kib)).unwrap();
+        let size = usize::try_from(kib).unwrap();
+        held.fetch_add(size, Ordering::SeqCst);
+        let kept: usize = pool.budget.free().iter().map(KdfMemory::kib).sum();
+        assert!(kept + held.load(Ordering::SeqCst) <= BUDGET as usize, "{kept} KiB are kept");
+        let mut run = Box::pin(reservation.run(task(kib)));
+        if waits {
+            assert!(block_on(run).is_ok());
+        } else {
+            let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+            drop(run.as_mut().poll(&mut context));
+        }
+        held.fetch_sub(size, Ordering::SeqCst);
+    }
+
+    #[test]
+    fn memory_never_exceeds_the_budget_and_no_room_is_lost() {
+        in_every_order(|| {
+            let pool = KdfPool::new(BUDGET, Duration::from_secs(1));
+            // What is reserved for sure, in KiB.
+            let held = Arc::new(AtomicUsize::new(0));
+            let other = spawn({
+                let (pool, held) = (pool.clone(), Arc::clone(&held));
+                move || {
+                    visit(&pool, &held, 8, true);
+                    visit(&pool, &held, 16, false);
+                }
+            });
+            visit(&pool, &held, 24, false);
+            other.join().unwrap();
+            assert!(block_on(pool.reserve(BUDGET)).is_ok());
+            assert_eq!(pool.evaluations(), 3);
+        });
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// A lane for each key, made when somebody enters it and gone when the last one has left.
 #[derive(Debug)]
@@ -201,5 +203,39 @@ mod tests {
             }
         });
         assert!(lanes.lanes().is_empty());
+    }
+}
+
+#[cfg(all(test, pinlatch_loom))]
+mod interleavings {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    use loom::future::block_on;
+    use loom::thread::spawn;
+
+    use super::*;
+    use crate::testing::in_every_order;
+
+    #[test]
+    fn nobody_is_one_too_many_and_nothing_stays_behind() {
+        in_every_order(|| {
+            let lanes = Arc::new(Lanes::new(1));
+            let inside = Arc::new([const { AtomicUsize::new(0) }; 2]);
+            let visit = |key: usize| {
+                let (lanes, inside) = (Arc::clone(&lanes), Arc::clone(&inside));
+                spawn(move || {
+                    let place = block_on(lanes.enter(key));
+                    assert_eq!(inside[key].fetch_add(1, Ordering::SeqCst), 0);
+                    // Others may come meanwhile.
+                    assert!(lanes.lanes().contains_key(&key));
+                    inside[key].fetch_sub(1, Ordering::SeqCst);
+                    drop(place);
+                })
+            };
+            for visitor in [visit(0), visit(0), visit(1)] {
+                visitor.join().unwrap();
+            }
+            assert!(lanes.lanes().is_empty());
+        });
     }
 }

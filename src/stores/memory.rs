@@ -1,11 +1,12 @@
 //! Records in the memory of one process: the reference for what a store promises, except that they end with it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::check_size;
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreError, StoreFuture};
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::UnixTime;
 
 /// A bounded store in memory. When it is full it says so; nothing is evicted.
@@ -149,5 +150,94 @@ impl SessionStore for MemoryStore {
 
     fn purge_expired(&self, before: UnixTime, limit: u32) -> StoreFuture<'_, u64> {
         Box::pin(async move { Ok(self.lock().purge(before, limit)) })
+    }
+}
+
+#[cfg(all(test, pinlatch_loom))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use loom::thread::{JoinHandle, spawn};
+
+    use super::*;
+    use crate::testing::in_every_order;
+
+    fn record(id: u8, revision: u64, owner: u8) -> Record {
+        let key = RecordKey { kind: RecordKind::Session, id: [id; 16] };
+        let expires_at = UnixTime::from_secs(owner.into());
+        Record { key, owner: Some(OwnerKey([owner; 16])), revision, expires_at, body: vec![owner] }
+    }
+
+    fn at_once<T: 'static>(calls: [fn(&MemoryStore) -> T; 3], store: &Arc<MemoryStore>) -> [T; 3] {
+        let start = |call: fn(&MemoryStore) -> T| -> JoinHandle<T> {
+            let store = Arc::clone(store);
+            spawn(move || call(&store))
+        };
+        calls.map(start).map(|call| call.join().unwrap())
+    }
+
+    /// What is in the indexes is what is there.
+    fn assert_whole(store: &MemoryStore) {
+        let records = store.lock();
+        assert_eq!(records.count.values().sum::<usize>(), records.by_key.len());
+        assert_eq!((records.by_owner.len(), records.by_expiry.len()), (records.by_key.len(), records.by_key.len()));
+        for (key, record) in &records.by_key {
+            assert!(record.owner.is_some_and(|owner| records.by_owner.contains(&(owner, *key))));
+            assert!(records.by_expiry.contains(&(record.expires_at, *key)));
+        }
+    }
+
+    #[test]
+    fn one_replacement_of_a_revision_wins() {
+        in_every_order(|| {
+            let store = Arc::new(MemoryStore::default());
+            assert_eq!(store.insert(&record(1, 0, 1)).unwrap(), Inserted::Created);
+            let swaps = at_once(
+                [
+                    |store| store.replace(0, &record(1, 1, 2)).unwrap(),
+                    |store| store.replace(0, &record(1, 1, 3)).unwrap(),
+                    |store| store.replace(1, &record(1, 2, 4)).unwrap(),
+                ],
+                &store,
+            );
+            assert_eq!(swaps[..2].iter().filter(|swap| **swap == Swap::Replaced).count(), 1, "{swaps:?}");
+            assert_whole(&store);
+        });
+    }
+
+    #[test]
+    fn the_last_place_is_given_once() {
+        in_every_order(|| {
+            let store = Arc::new(MemoryStore::with_capacity(1));
+            let inserted = at_once(
+                [
+                    |store| store.insert(&record(1, 0, 1)).is_ok(),
+                    |store| store.insert(&record(2, 0, 2)).is_ok(),
+                    |store| store.lock().purge(UnixTime::from_secs(2), 9) > 0,
+                ],
+                &store,
+            );
+            let [one, two, purged] = inserted;
+            assert!(if purged { one } else { one != two }, "{inserted:?}");
+            assert_whole(&store);
+        });
+    }
+
+    #[test]
+    fn a_record_is_removed_once() {
+        in_every_order(|| {
+            let store = Arc::new(MemoryStore::default());
+            assert_eq!(store.insert(&record(1, 0, 1)).unwrap(), Inserted::Created);
+            let removed = at_once(
+                [
+                    |store| store.lock().take(&record(1, 0, 1).key).is_some(),
+                    |store| store.lock().take(&record(1, 0, 1).key).is_some(),
+                    |store| store.replace(0, &record(1, 1, 2)).unwrap() == Swap::Missing,
+                ],
+                &store,
+            );
+            assert!(removed[0] != removed[1], "{removed:?}");
+            assert_whole(&store);
+        });
     }
 }

@@ -13,6 +13,9 @@ use tokio::time::{sleep, timeout};
 const SYNCHRONOUS: &[&str] = &["synchronous_standby_names = '*'"];
 const ASYNCHRONOUS: &[&str] = &[];
 
+/// Long enough for a kill between two of them.
+const BETWEEN_GUESSES: Duration = Duration::from_millis(100);
+
 /// A primary, and a standby that hears of its commits through a wire that can be cut.
 struct Pair {
     primary: Postgres,
@@ -26,11 +29,6 @@ impl Pair {
         let wire = Proxy::to(primary.port());
         let standby = primary.standby(wire.port());
         Self { primary, wire, standby }
-    }
-
-    fn fail_over(&mut self) {
-        self.primary.kill();
-        self.standby.promote();
     }
 
     /// Services that look for whichever of the two takes writes; each lets one guess at a session in at a time.
@@ -49,7 +47,7 @@ fn attack(services: &[Sessions], wrapped: &str) -> Vec<JoinHandle<()>> {
         let (sessions, wrapped) = (sessions.clone(), wrapped.to_owned());
         tokio::spawn(async move {
             while unlock(&sessions, &wrapped, WRONG).await != "locked_out" {
-                sleep(Duration::from_millis(10)).await;
+                sleep(BETWEEN_GUESSES).await;
             }
         })
     };
@@ -72,8 +70,9 @@ async fn a_failover_in_the_middle_of_an_attack_gives_no_guess() {
         let before = kdf.evaluations();
         let attack = attack(&services, &wrapped);
         reached(&kdf, before + 1 + round * 3 % 8).await;
-        pair.fail_over();
+        pair.primary.kill();
         in_the_middle += u64::from(kdf.evaluations() < before + GUESSES);
+        pair.standby.promote();
         for guesses in attack {
             guesses.await.unwrap();
         }
@@ -111,7 +110,8 @@ async fn a_failover_to_an_asynchronous_standby_gives_guesses_back() {
     for _ in 0..GUESSES - 1 {
         assert_eq!(unlock(&services[0], &wrapped, WRONG).await, "wrong_pin");
     }
-    pair.fail_over();
+    pair.primary.kill();
+    pair.standby.promote();
     let attack = attack(&services, &wrapped);
     let all = async {
         for guesses in attack {
