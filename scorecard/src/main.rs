@@ -5,7 +5,8 @@
 //! cargo run --release -p pinlatch-scorecard -- --json   # the same for machines
 //! ```
 //!
-//! `--sessions 10000000` takes another number of sessions for the stores than a million.
+//! `--only kdf,proofs` measures some parts (`tokens`, `wraps`, `kdf`, `crowd`, `proofs`, `stores`); `--sessions 10000000`
+//! takes another number of sessions for the stores than a million.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured")]
@@ -27,16 +28,18 @@ fn main() -> ExitCode {
         println!("{}", serde_json::to_string(&runtime.block_on(crowd::unlock_all())).unwrap());
         return ExitCode::SUCCESS;
     }
-    let sessions = arguments.iter().skip_while(|argument| *argument != "--sessions").nth(1);
-    let Ok(sessions) = sessions.map_or(Ok(1_000_000), |text| text.parse()) else {
-        eprintln!("usage: pinlatch-scorecard [--json] [--sessions NUMBER]");
+    let option = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
+    let sessions = option("--sessions").map_or(Ok(1_000_000), |text| text.parse());
+    let parts: Vec<&str> = option("--only").map_or(rows::PARTS.into(), |text| text.split(',').collect());
+    let (Ok(sessions), true) = (sessions, parts.iter().all(|part| rows::PARTS.contains(part))) else {
+        eprintln!("usage: pinlatch-scorecard [--json] [--only {}] [--sessions NUMBER]", rows::PARTS.join(","));
         return ExitCode::FAILURE;
     };
     if cfg!(debug_assertions) {
         eprintln!("without --release these numbers say nothing");
     }
     let mut rows = Vec::new();
-    rows::measure(sessions, &mut |row: Row| {
+    rows::measure(&parts, sessions, &mut |row: Row| {
         if !flag("--json") {
             row.print();
         }
