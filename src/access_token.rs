@@ -80,7 +80,12 @@ use crate::time::UnixTime;
 /// ```
 #[must_use]
 pub fn bearer_token(authorization: &[u8]) -> Option<&str> {
-    let (scheme, token) = core::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    bearer_token_of(core::str::from_utf8(authorization).ok()?)
+}
+
+/// The same, of a header that is text.
+pub(crate) fn bearer_token_of(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 

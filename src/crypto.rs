@@ -116,11 +116,17 @@ impl Hasher {
         }
     }
 
-    /// Whether this is the digest of all that came, in the algorithm of the hasher.
-    pub(crate) fn is(self, digest: &[u8]) -> bool {
+    /// The digest of all that came: 32 or 64 bytes, as the algorithm has it.
+    pub(crate) fn finish(self, room: &mut [u8; 64]) -> &[u8] {
         match self {
-            Self::Sha256(hasher) => hasher.finalize()[..] == *digest,
-            Self::Sha512(hasher) => hasher.finalize()[..] == *digest,
+            Self::Sha256(hasher) => {
+                room[..32].copy_from_slice(&hasher.finalize());
+                &room[..32]
+            }
+            Self::Sha512(hasher) => {
+                *room = hasher.finalize().into();
+                room
+            }
         }
     }
 }

@@ -78,6 +78,11 @@ pub(crate) fn decode_public_array<const N: usize>(text: &str) -> Result<[u8; N],
     Ok(bytes)
 }
 
+/// Bytes that are no secret, in base64 with its padding (RFC 4648 §4).
+pub(crate) fn public_padded(bytes: &[u8]) -> String {
+    PADDED.encode(bytes)
+}
+
 /// As [`decode_public_array`], of base64 with its padding (RFC 4648 §4).
 pub(crate) fn decode_public_padded<const N: usize>(text: &str) -> Result<[u8; N], Malformed> {
     let mut bytes = [0; N];

@@ -98,7 +98,7 @@ fn sources() -> Vec<Source> {
             let module = relative.iter().next().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
             let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim().to_owned()));
-            let lines = lines.take_while(|(_, line)| line != "mod tests {");
+            let lines = lines.take_while(|(_, line)| line != "mod tests {" && line != "mod interleavings {");
             let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with("//")).collect();
             sources.push(Source { module, path, lines });
         }

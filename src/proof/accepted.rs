@@ -143,7 +143,7 @@ impl<A> SignedBody<A> {
     /// [`ProofError::BadDigest`].
     pub fn finish(self) -> Result<Accepted<A>, ProofError> {
         let same = match (self.content, self.hasher) {
-            (Some(content), Some(hasher)) => hasher.is(content.as_bytes()),
+            (Some(content), Some(hasher)) => content.is_what(hasher),
             _ => !self.unsigned,
         };
         if same { Ok(Accepted { access: self.access }) } else { Err(ProofError::BadDigest) }

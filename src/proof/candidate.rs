@@ -7,8 +7,8 @@ use super::base::signature_base;
 use super::digest::{ContentDigest, decode};
 use super::fields::{self, Component, NotOne, SignatureInput, Value};
 use super::message::{Envelope, MessageParts};
-use super::parts::{Body, NoValue, RequestParts};
-use crate::access_token::bearer_token;
+use super::parts::{Body, NoValue, RequestParts, lines, visible};
+use crate::access_token::bearer_token_of;
 use crate::id::SessionId;
 use crate::time::UnixTime;
 
@@ -57,15 +57,17 @@ impl<'a> Candidate<'a> {
     /// # Errors
     /// [`ProofError`] with the first rule that is broken.
     pub fn read(parts: &RequestParts<'a>, now: UnixTime) -> Result<Self, ProofError> {
-        let (input, signature) = signature_of(parts)?;
+        let [inputs, signatures, authorization, digest] =
+            lines(parts.headers, ["signature-input", "signature", "authorization", "content-digest"]);
+        let (input, signature) = signature_of(inputs, signatures)?;
         let parameters = Parameters::read(&input)?;
         let covers_digest = check_coverage(&input, parts)?;
         check_window(parameters.created, now)?;
         if parameters.expires.is_some_and(|expires| expires <= now) {
             return Err(ProofError::Stale);
         }
-        let authorization = parts.header("authorization").map_err(refusal)?;
-        let digest = covers_digest.then(|| parts.header("content-digest")).transpose().map_err(refusal)?;
+        let authorization = authorization.and_then(visible).map_err(refusal)?;
+        let digest = covers_digest.then(|| digest.and_then(visible)).transpose().map_err(refusal)?;
         let base = signature_base(&input.components, input.text, |component, base| {
             // The two that are looked at anyway, one of them long.
             let at_hand = match component.name {
@@ -81,7 +83,7 @@ impl<'a> Candidate<'a> {
         });
         Ok(Self {
             session_id: Some(parameters.session_id),
-            access_token: bearer_token(authorization.as_bytes()).ok_or(ProofError::NoAccessToken)?,
+            access_token: bearer_token_of(authorization).ok_or(ProofError::NoAccessToken)?,
             signed: Signed::Base(base.map_err(refusal)?),
             signature,
             created: parameters.created,
@@ -132,15 +134,13 @@ pub(super) fn check_window(created: UnixTime, now: UnixTime) -> Result<(), Proof
 }
 
 /// The one signature that is for us. Labels say nothing, and those of others are passed over.
-fn signature_of<'a>(parts: &RequestParts<'a>) -> Result<(SignatureInput<'a>, [u8; 32]), ProofError> {
-    let field = |name| match parts.header(name) {
-        Ok(field) => Ok(Some(field)),
-        Err(NoValue::Absent) => Ok(None),
-        Err(NoValue::Ambiguous) => Err(ProofError::Malformed),
-    };
-    let (inputs, signatures) = match (field("signature-input")?, field("signature")?) {
-        (None, None) => return Err(ProofError::NoSignature),
-        (Some(inputs), Some(signatures)) => (inputs, signatures),
+fn signature_of<'a>(
+    inputs: Result<&'a str, NoValue>,
+    signatures: Result<&'a str, NoValue>,
+) -> Result<(SignatureInput<'a>, [u8; 32]), ProofError> {
+    let (inputs, signatures) = match (inputs, signatures) {
+        (Err(NoValue::Absent), Err(NoValue::Absent)) => return Err(ProofError::NoSignature),
+        (Ok(inputs), Ok(signatures)) => (inputs, signatures),
         _ => return Err(ProofError::Malformed),
     };
     if inputs.len() + signatures.len() > Candidate::MAX_LEN {
@@ -186,15 +186,56 @@ pub(super) fn is_nonce(text: &str) -> bool {
 
 /// What is not signed can be changed, so the verifier says what must be. Says whether that includes a digest.
 fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<bool, ProofError> {
-    let covered = |name: &str| input.covers(Component::of(name));
-    let if_there = |name: &str| covered(name) || !parts.has_header(name);
-    let target = covered("@target-uri") || covered("@path") && covered("@query");
-    let digest = covered("content-digest");
+    let covered = Covered::by(input);
+    let if_there = |covered: bool, name: &str| covered || !parts.has_header(name);
     let body = match parts.body {
         Body::Absent => true,
-        Body::Present => digest && if_there("content-type") && if_there("content-encoding"),
+        Body::Present => {
+            covered.has(Covered::CONTENT_DIGEST)
+                && if_there(covered.has(Covered::CONTENT_TYPE), "content-type")
+                && if_there(covered.has(Covered::CONTENT_ENCODING), "content-encoding")
+        }
     };
-    let more = parts.also_signed.iter().all(|name| if_there(name));
-    let all = covered("@method") && covered("@authority") && covered("authorization") && target && body && more;
-    if all && !input.has_component_twice() { Ok(digest) } else { Err(ProofError::NotCovered) }
+    let target = covered.has(Covered::TARGET_URI) || covered.has(Covered::PATH | Covered::QUERY);
+    let always = covered.has(Covered::METHOD | Covered::AUTHORITY | Covered::AUTHORIZATION);
+    let more = parts.also_signed.iter().all(|name| if_there(input.covers(Component::of(name)), name));
+    let all = always && target && body && more && !input.has_component_twice();
+    if all { Ok(covered.has(Covered::CONTENT_DIGEST)) } else { Err(ProofError::NotCovered) }
+}
+
+/// The components that the profile speaks of, a bit for each.
+#[derive(Clone, Copy)]
+struct Covered(u16);
+
+impl Covered {
+    const METHOD: u16 = 1;
+    const AUTHORITY: u16 = 1 << 1;
+    const TARGET_URI: u16 = 1 << 2;
+    const PATH: u16 = 1 << 3;
+    const QUERY: u16 = 1 << 4;
+    const AUTHORIZATION: u16 = 1 << 5;
+    const CONTENT_DIGEST: u16 = 1 << 6;
+    const CONTENT_TYPE: u16 = 1 << 7;
+    const CONTENT_ENCODING: u16 = 1 << 8;
+
+    fn by(input: &SignatureInput<'_>) -> Self {
+        let bit = |component: &Component<'_>| match component.name {
+            _ if !component.parameters.is_empty() => 0,
+            "@method" => Self::METHOD,
+            "@authority" => Self::AUTHORITY,
+            "@target-uri" => Self::TARGET_URI,
+            "@path" => Self::PATH,
+            "@query" => Self::QUERY,
+            "authorization" => Self::AUTHORIZATION,
+            "content-digest" => Self::CONTENT_DIGEST,
+            "content-type" => Self::CONTENT_TYPE,
+            "content-encoding" => Self::CONTENT_ENCODING,
+            _ => 0,
+        };
+        Self(input.components.iter().map(bit).fold(0, core::ops::BitOr::bitor))
+    }
+
+    const fn has(self, all: u16) -> bool {
+        self.0 & all == all
+    }
 }

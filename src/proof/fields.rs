@@ -199,7 +199,7 @@ impl<'a> Input<'a> {
 
     fn key(&mut self) -> Result<&'a str, Malformed> {
         let key = self.take_while(&IN_KEY);
-        let starts_well = key.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
+        let starts_well = matches!(key.as_bytes().first(), Some(b'a'..=b'z' | b'*'));
         if starts_well { Ok(key) } else { Err(Malformed) }
     }
 

@@ -147,21 +147,44 @@ impl<'a> RequestParts<'a> {
 }
 
 /// Names have no case. Most come in lowercase.
+#[inline]
 fn is(known: &str, name: &str) -> bool {
     known.len() == name.len() && (known == name || known.eq_ignore_ascii_case(name))
 }
 
-/// The one line of a header. Lines are never joined: whoever reads the header later may read only one of them.
-pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a str, NoValue> {
-    let mut lines = headers.iter().filter(|(known, _)| is(known, name));
-    let (_, value) = lines.next().ok_or(NoValue::Absent)?;
-    if lines.next().is_some() {
-        return Err(NoValue::Ambiguous);
+/// The one line of each of these headers, for a reader who looks at every byte of it. Lines are never joined: whoever
+/// reads the header later may read only one of them.
+pub(super) fn lines<'a, const N: usize>(
+    headers: &[(&'a str, &'a [u8])],
+    names: [&str; N],
+) -> [Result<&'a str, NoValue>; N] {
+    let mut found: [Result<&[u8], NoValue>; N] = [Err(NoValue::Absent); N];
+    for (known, value) in headers {
+        if let Some(at) = names.iter().position(|name| is(known, name)) {
+            let first = matches!(found[at], Err(NoValue::Absent));
+            found[at] = if first { Ok(value) } else { Err(NoValue::Ambiguous) };
+        }
     }
+    found.map(|value| core::str::from_utf8(trimmed(value?)).map_err(|_| NoValue::Ambiguous))
+}
+
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The one line of a header, with nothing in it that could forge a line of a signature base.
+pub(super) fn header<'a>(headers: &[(&'a str, &'a [u8])], name: &str) -> Result<&'a str, NoValue> {
+    let [value] = lines(headers, [name]);
+    visible(value?)
+}
+
+pub(super) fn visible(value: &str) -> Result<&str, NoValue> {
     // Without stopping at the first one, it is done in whole vectors of bytes.
-    let visible = value.iter().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~' | b'\t'));
-    let value = core::str::from_utf8(value).ok().filter(|_| visible).ok_or(NoValue::Ambiguous)?;
-    Ok(value.trim_matches([' ', '\t']))
+    let visible = value.bytes().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~' | b'\t'));
+    if visible { Ok(value) } else { Err(NoValue::Ambiguous) }
 }
 
 fn push_visible(base: &mut String, parts: &[&str]) -> Result<(), NoValue> {

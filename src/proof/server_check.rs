@@ -6,7 +6,7 @@ use super::base::signature_base;
 use super::candidate::instant;
 use super::digest::{ContentDigest, decode};
 use super::fields::{self, SignatureInput, Value};
-use super::parts::{Body, RequestParts, ResponseParts, header};
+use super::parts::{Body, RequestParts, ResponseParts, header, lines};
 use super::response::{TAG, covered, nonce_of, push_value};
 use super::sign::nonce_text;
 use super::{Candidate, ServerPublicKey};
@@ -115,8 +115,9 @@ impl ServerCheck {
         if request.body == Body::Present && !request.has_header("content-digest") {
             return Err(UnknownServer::NotCovered);
         }
-        let field = |name| header(response.headers, name).map_err(|_| UnknownServer::NotSigned);
-        let (inputs, signatures) = (field("signature-input")?, field("signature")?);
+        let [Ok(inputs), Ok(signatures)] = lines(response.headers, ["signature-input", "signature"]) else {
+            return Err(UnknownServer::NotSigned);
+        };
         if inputs.len() + signatures.len() > Candidate::MAX_LEN {
             return Err(UnknownServer::NotSigned);
         }
@@ -135,7 +136,8 @@ impl ServerCheck {
         });
         let base = base.map_err(|_| UnknownServer::NotCovered)?;
         key.verify(&base, &signature).map_err(|_| UnknownServer::BadSignature)?;
-        let digest = ContentDigest::read(field("content-digest")?).ok_or(UnknownServer::BadDigest)?;
+        let digest = header(response.headers, "content-digest").map_err(|_| UnknownServer::NotSigned)?;
+        let digest = ContentDigest::read(digest).ok_or(UnknownServer::BadDigest)?;
         if digest.is_of(response.body) { Ok(AuthenticResponse { signed_at }) } else { Err(UnknownServer::BadDigest) }
     }
 }
