@@ -30,6 +30,14 @@ fn a_signed_request_is_accepted_once() {
 }
 
 #[test]
+fn the_access_token_is_known_before_it_is_verified() {
+    let request = Request::new().signed();
+    let token =
+        request.parts(|parts| Candidate::read(parts, UnixTime::from_secs(NOW)).unwrap().access_token().to_owned());
+    assert_eq!(request.clone().header_mut("authorization").strip_prefix("Bearer "), Some(&*token));
+}
+
+#[test]
 fn the_target_may_be_covered_as_one() {
     let covered = r#""@target-uri" "@method" "@authority" "content-type" "authorization" "content-digest""#;
     assert_eq!(Request::new().covering(covered).signed().sent(), Ok(()));
@@ -82,6 +90,10 @@ fn every_parameter_is_of_the_profile() {
     let fine = [r#";alg="hmac-sha256";tag="#.to_owned(), format!(";expires={};tag=", NOW + 1)];
     for to in fine {
         assert_eq!(Request::new().parameter(";tag=", &to).signed().sent(), Ok(()), "{to}");
+    }
+    for nonce in ["-_-_-_-_-_-_-_-_", &"a".repeat(64)] {
+        let request = Request::new().parameter("qeCQ0Ycn5Gk1r8uJ0kqk1A", nonce).signed();
+        assert_eq!(request.sent(), Ok(()), "{nonce}");
     }
     for other in ["pinlatch-request/2", "", "other"] {
         let request = Request::new().parameter("pinlatch-request/1", other).signed();
@@ -180,12 +192,15 @@ fn signatures_that_are_not_exactly_one_are_refused() {
         Err(ProofError::Malformed)
     );
     // The two headers together are too long, each by itself is not.
-    let long = request.clone().with(|request| {
-        let more = "a".repeat(2000);
-        request.header_mut("signature-input").push_str(&format!(", x=(\"{more}\")"));
-        request.header_mut("signature").push_str(&format!(", x=:{more}:"));
-    });
-    assert_eq!(long.sent(), Err(ProofError::Malformed));
+    let of_length = |len: usize| {
+        request.clone().with(|request| {
+            request.header_mut("signature-input").push_str(&format!(", x=(\"{}\")", "a".repeat(2000)));
+            let more = len - request.header_mut("signature-input").len() - request.header_mut("signature").len();
+            request.header_mut("signature").push_str(&format!(", x=:{}:", "a".repeat(more - 6)));
+        })
+    };
+    assert_eq!(of_length(Candidate::MAX_LEN).sent(), Ok(()));
+    assert_eq!(of_length(Candidate::MAX_LEN + 1).sent(), Err(ProofError::Malformed));
     // Those of others are passed over.
     let beside = request.clone().with(|request| {
         let input = request.header_mut("signature-input");
