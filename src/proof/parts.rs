@@ -196,3 +196,35 @@ fn push_visible(base: &mut String, parts: &[&str]) -> Result<(), NoValue> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_says_whether_it_is_signed_and_what_must_be() {
+        let origin: Origin = "https://api.example".parse().unwrap();
+        let request = |headers| RequestParts::new("POST", &origin, "/a?b", headers);
+        for (headers, signed) in
+            [(&[("Signature", &b""[..])][..], true), (&[("signature-input", b"")], true), (&[], false)]
+        {
+            assert_eq!(request(headers).is_signed(), signed);
+        }
+        let parts = request(&[]).also_signed(&["x"]).body(Body::Present);
+        assert_eq!((parts.also_signed, parts.body), (&["x"][..], Body::Present));
+        assert_eq!((parts.scheme, parts.authority, parts.path, parts.query), ("https", "api.example", "/a", Some("b")));
+    }
+
+    #[test]
+    fn the_default_port_of_a_scheme_is_not_written() {
+        let value = |scheme, authority| {
+            let origin: Origin = "https://api.example".parse().unwrap();
+            let parts = RequestParts { scheme, authority, ..RequestParts::new("GET", &origin, "/", &[]) };
+            parts.push_value("@authority", &mut String::new())
+        };
+        for (scheme, default, other) in [("https", "a:443", "a:80"), ("http", "a:80", "a:443")] {
+            assert_eq!(value(scheme, default), Err(NoValue::Ambiguous));
+            assert_eq!(value(scheme, other), Ok(()));
+        }
+    }
+}

@@ -190,6 +190,18 @@ mod tests {
         }
         assert_eq!(seen.insert_new(&proof(5, at(120)), at(120)), Err(NotRemembered::Full));
     }
+
+    /// When the marks of half a minute go, those of the next stay, and more may come.
+    #[test]
+    fn what_is_forgotten_is_forgotten_alone() {
+        let seen = SeenRequests::new(9, 9);
+        for (session, secs) in [(1, 29), (2, 30)] {
+            assert_eq!(seen.insert_new(&proof(session, at(secs)), at(secs)), Ok(Inserted::Created));
+        }
+        let outcomes =
+            [(1, 29), (2, 30), (1, 31)].map(|(session, secs)| seen.insert_new(&proof(session, at(secs)), at(91)));
+        assert_eq!(outcomes, [Err(NotRemembered::Forgotten), Ok(Inserted::Exists), Ok(Inserted::Created)]);
+    }
 }
 
 #[cfg(all(test, pinlatch_loom))]
