@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
     let option = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1);
     let sessions = option("--sessions").map_or(Ok(1_000_000), |text| text.parse());
-    let parts: Vec<&str> = option("--only").map_or(rows::PARTS.into(), |text| text.split(',').collect());
+    let parts: Vec<&str> = option("--only").map_or_else(|| rows::PARTS.into(), |text| text.split(',').collect());
     let (Ok(sessions), true) = (sessions, parts.iter().all(|part| rows::PARTS.contains(part))) else {
         eprintln!("usage: pinlatch-scorecard [--json] [--only {}] [--sessions NUMBER]", rows::PARTS.join(","));
         return ExitCode::FAILURE;
