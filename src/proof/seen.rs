@@ -204,7 +204,8 @@ mod tests {
     }
 }
 
-#[cfg(all(test, pinlatch_loom))]
+#[cfg(test)]
+#[cfg(pinlatch_loom)]
 mod interleavings {
     use std::sync::Arc;
 

@@ -206,7 +206,8 @@ mod tests {
     }
 }
 
-#[cfg(all(test, pinlatch_loom))]
+#[cfg(test)]
+#[cfg(pinlatch_loom)]
 mod interleavings {
     use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -153,7 +153,8 @@ impl SessionStore for MemoryStore {
     }
 }
 
-#[cfg(all(test, pinlatch_loom))]
+#[cfg(test)]
+#[cfg(pinlatch_loom)]
 mod interleavings {
     use std::sync::Arc;
 
