@@ -33,13 +33,10 @@ pub fn control(judge: Judge<'_>) {
 /// to see.
 #[must_use]
 pub fn largest_t(samples: usize, take: &mut dyn FnMut(bool) -> f64) -> f64 {
-    let mut dice = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut coin = Coin(0x9E37_79B9_7F4A_7C15);
     let mut taken = Vec::with_capacity(samples);
     for _ in 0..samples {
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        let kind = dice & 1 == 1;
+        let kind = coin.toss();
         taken.push((kind, take(kind)));
     }
     let mut times: Vec<f64> = taken.iter().map(|(_, time)| *time).collect();
@@ -72,19 +69,43 @@ fn timed<T>(work: impl FnOnce() -> T) -> f64 {
     took
 }
 
-/// Two inputs, presented at the same place in memory.
+/// Looks like one that is tossed (xorshift).
+struct Coin(u64);
+
+impl Coin {
+    fn toss(&mut self) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 & 1 == 1
+    }
+}
+
+/// Two inputs, presented at the same place in memory, and copied from places that say nothing of their kind either: what
+/// was read last makes a difference to what is read next.
 struct TwoKinds<T> {
     kinds: [T; 2],
+    swapped: bool,
+    coin: Coin,
     presented: T,
 }
 
 impl<T: Clone> TwoKinds<T> {
     fn new(one: T, other: T) -> Self {
-        Self { presented: one.clone(), kinds: [one, other] }
+        let presented = one.clone();
+        Self { kinds: [one, other], swapped: false, coin: Coin(0xD1B5_4A32_D192_ED03), presented }
     }
 
     fn present(&mut self, kind: bool) -> &T {
-        self.presented.clone_from(&self.kinds[usize::from(kind)]);
+        if self.coin.toss() {
+            // What they hold changes places, not who points where.
+            let [one, other] = &mut self.kinds;
+            self.presented.clone_from(one);
+            one.clone_from(other);
+            other.clone_from(&self.presented);
+            self.swapped ^= true;
+        }
+        self.presented.clone_from(&self.kinds[usize::from(kind ^ self.swapped)]);
         black_box(&self.presented)
     }
 }
