@@ -145,3 +145,18 @@ fn leading_secs(text: &str) -> Option<(UnixTime, &str)> {
     let canonical = len == 1 || len > 1 && !text.starts_with('0');
     canonical.then(|| (UnixTime::from_secs(secs), &text[len..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_escaped_is_read_as_it_was() {
+        for text in ["", "alice", "\"", "\\", "\n", "\u{1f}", " ", "a\"b\\c", "ä\u{7f}\u{2028}"] {
+            let mut json = "\"".to_owned();
+            push_escaped(&mut json, text);
+            json.push('"');
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinlatch::access_token::{HostClaims, HostClaimsError};
+use pinlatch::access_token::{AccessTokenVerifier, HostClaims, HostClaimsError};
 use pinlatch::session::LockKind;
 use pinlatch::{AccessTokenError, Tenant, UnixTime};
 use proptest::prelude::*;
@@ -47,6 +47,25 @@ fn a_clock_that_is_behind_has_leeway_and_one_that_is_ahead_has_none() {
     assert_eq!(early(3600, 61), Err(AccessTokenError::NotYetValid), "at most a minute");
 }
 
+/// An hour from `iat` to `exp`, and a PIN entered in the very second of `iat`.
+#[test]
+fn times_may_be_at_their_bounds() {
+    for (good, last, too_late) in
+        [("1800000900", "1800003600", "1800003601"), ("1799999990", "1800000000", "1800000001")]
+    {
+        assert!(verify(&hs256(HS256, claims(good, last))).is_ok());
+        assert_eq!(verify(&hs256(HS256, claims(good, too_late))), Err(AccessTokenError::BadClaims));
+    }
+}
+
+#[test]
+fn a_token_may_be_as_long_as_it_may_be() {
+    let token = |spaces: usize| hs256(HS256, claims("}", &format!("{}}}", " ".repeat(spaces))));
+    let spaces = (0..AccessTokenVerifier::MAX_LEN).find(|spaces| token(*spaces).len() == AccessTokenVerifier::MAX_LEN);
+    assert!(verify(&token(spaces.unwrap())).is_ok());
+    assert_eq!(verify(&token(spaces.unwrap() + 1)), Err(AccessTokenError::TooLong));
+}
+
 #[test]
 fn each_tenant_has_its_own() {
     let of = |name: &str| verifier().for_tenant(Tenant::new(name).unwrap());
@@ -60,12 +79,14 @@ fn each_tenant_has_its_own() {
 #[test]
 fn a_bound_token_is_no_bearer_token_and_the_other_way_round() {
     let key = [3; 20];
-    let cnf = format!(r#","cnf":{{"kid":"{}"}}}}"#, base64url(key));
-    let bound = hs256(HS256, claims("}", &cnf));
-    assert_eq!(verifier().verify(&bound, NOW), Err(AccessTokenError::ProofRequired));
-    let access = verifier().verify_bound(&bound, NOW).unwrap();
-    assert_eq!(access.key().as_bytes(), &key);
-    assert_eq!(access.proven_by_host().subject.as_str(), "alice");
+    let cnf = format!(r#""cnf":{{"kid":"{}"}}"#, base64url(key));
+    for claims in [claims("}", &format!(",{cnf}}}")), claims("{", &format!("{{{cnf},"))] {
+        let bound = hs256(HS256, claims);
+        assert_eq!(verifier().verify(&bound, NOW), Err(AccessTokenError::ProofRequired));
+        let access = verifier().verify_bound(&bound, NOW).unwrap();
+        assert_eq!(access.key().as_bytes(), &key);
+        assert_eq!(access.proven_by_host().subject.as_str(), "alice");
+    }
     let bearer = hs256(HS256, GOOD);
     assert_eq!(verifier().verify_bound(&bearer, NOW).map(drop), Err(AccessTokenError::NotBound));
 }
@@ -151,6 +172,18 @@ fn deep_claims_of_the_host_do_no_harm() {
     let deep = format!(r#","x":{}{}}}"#, "[".repeat(500), "]".repeat(500));
     let access = verify(&hs256(HS256, claims("}", &deep))).unwrap();
     assert!(access.claims::<serde_json::Value>().unwrap_err().to_string().contains("recursion limit"));
+}
+
+/// As many bytes as the minting side may have written.
+#[test]
+fn presented_claims_of_the_host_are_bounded() {
+    let named = |len: usize| format!("\"{}\":1", "x".repeat(len - 6));
+    let long = |len: usize| format!("\"x\":\"{}\"", "y".repeat(len - 8));
+    for members in [named, long] {
+        let presented = |len| verify(&hs256(HS256, claims("}", &format!(",{}}}", members(len)))));
+        assert!(presented(HostClaims::MAX_LEN).is_ok());
+        assert_eq!(presented(HostClaims::MAX_LEN + 1), Err(AccessTokenError::BadClaims));
+    }
 }
 
 /// The members of the good claims, and what they say, whatever the order, the spaces and the escapes.
