@@ -383,6 +383,8 @@ mod tests {
     #[test]
     fn a_ring_that_contradicts_itself_is_refused() {
         assert_eq!(ring(2).with_open_only(pepper(2)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(2) });
+        let two = ring(2).with_open_only(pepper(1)).unwrap();
+        assert_eq!(two.with_open_only(pepper(1)).unwrap_err(), KeyRingError::DuplicateId { id: PepperId(1) });
         assert_eq!(ring(2).with_min_id(PepperId(3)).unwrap_err(), KeyRingError::ActiveBelowMinimum);
         assert!(ring(2).with_min_id(PepperId(2)).is_ok());
     }

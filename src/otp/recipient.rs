@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn other_versions_are_malformed() {
+        let recipient = Recipient::new("+4477").unwrap();
+        let mut bytes =
+            RecipientState { recipient: recipient.clone(), messages: Vec::new(), guesses: Vec::new() }.encode();
+        assert!(RecipientState::decode(recipient.clone(), &bytes).is_ok());
+        bytes[0] += 1;
+        assert_eq!(RecipientState::decode(recipient, &bytes), Err(Malformed));
+    }
+
+    #[test]
     fn what_is_no_bit_is_malformed() {
         let recipient = Recipient::new("+4477").unwrap();
         let message = Message { at: UnixTime::from_secs(1), hint: 0, failed: true };

@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn other_signatures_and_their_types_are_read_past() {
         let field = concat!(
-            r#"other=("@status" "content-digest";req "@query-param";name="Pet");created=-1;x=tok/en:1;y=:AAAA:;z=?1;w, "#,
+            r#"other=("@status" "content-digest";req "@query-param";name="Pet");created=-1;x=tok/en:1;y=:AAAA:;z=?1;v=?0;w, "#,
             r#"  mine=("x";req "y";key="a");tag="t""#
         );
         let input = one(field).unwrap();

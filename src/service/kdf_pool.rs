@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn room_survives_who_comes_and_goes() {
         const TASKS: u32 = 8;
-        const ROUNDS: u32 = if cfg!(miri) { 5 } else { 500 };
+        const ROUNDS: u32 = if cfg!(miri) { 2 } else { 500 };
         let pool = KdfPool::new(48, Duration::from_secs(60));
         let come_and_go = |number: u32| {
             let pool = pool.clone();

@@ -246,6 +246,18 @@ mod tests {
     }
 
     #[test]
+    fn counts_out_of_bounds_are_refused() {
+        let fits = |locks: usize, pending: usize| {
+            let mut state = state();
+            state.locks[0].pending = vec![wrap(2); pending];
+            state.locks = vec![state.locks[0].clone(); locks];
+            SessionState::decode(state.id, &state.encode()).is_ok()
+        };
+        assert!(fits(1, 0) && fits(SessionState::MAX_LOCKS, Lock::MAX_PENDING));
+        assert!(!fits(0, 0) && !fits(SessionState::MAX_LOCKS + 1, 0) && !fits(1, Lock::MAX_PENDING + 1));
+    }
+
+    #[test]
     fn other_versions_are_refused() {
         let mut bytes = state().encode();
         for version in [0, 3] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinlatch::access_token::{AccessTokenVerifier, HostClaims, HostClaimsError};
+use pinlatch::access_token::{AccessTokenKey, AccessTokenVerifier, AccessTokens, HostClaims, HostClaimsError};
 use pinlatch::session::LockKind;
 use pinlatch::{AccessTokenError, Tenant, UnixTime};
 use proptest::prelude::*;
@@ -45,6 +45,17 @@ fn a_clock_that_is_behind_has_leeway_and_one_that_is_ahead_has_none() {
     assert_eq!(early(5, 6), Err(AccessTokenError::NotYetValid));
     assert_eq!(early(3600, 60), Ok(()));
     assert_eq!(early(3600, 61), Err(AccessTokenError::NotYetValid), "at most a minute");
+}
+
+#[test]
+fn who_mints_verifies_as_told() {
+    let key = AccessTokenKey::hs256("k1", SECRET).unwrap();
+    let tokens = AccessTokens::new(key, "https://id.example", "https://api.example", "app").unwrap();
+    let early = NOW.saturating_sub(Duration::from_secs(30));
+    let (plain, patient) = (tokens.clone(), tokens.with_leeway(Duration::from_secs(30)));
+    let verify = |tokens: &AccessTokens| tokens.verifier().verify(&hs256(HS256, GOOD), early).map(drop);
+    assert_eq!((verify(&plain), verify(&patient)), (Err(AccessTokenError::NotYetValid), Ok(())));
+    assert_eq!(verify(&patient.for_tenant(Tenant::new("acme").unwrap())), Err(AccessTokenError::NotForUs));
 }
 
 /// An hour from `iat` to `exp`, and a PIN entered in the very second of `iat`.
