@@ -26,8 +26,14 @@ impl Costs {
     /// The median over all turns of something computed from what each contestant took in one.
     #[must_use]
     pub fn median(&self, of_turn: impl Fn(&dyn Fn(usize) -> f64) -> f64) -> f64 {
+        self.percentile(50, of_turn)
+    }
+
+    /// The same, of what so many of a hundred turns stay below.
+    #[must_use]
+    pub fn percentile(&self, percent: usize, of_turn: impl Fn(&dyn Fn(usize) -> f64) -> f64) -> f64 {
         let turns = self.0.first().map_or(0, Vec::len);
-        median((0..turns).map(|turn| of_turn(&|contestant| self.0[contestant][turn])).collect())
+        percentile(percent, (0..turns).map(|turn| of_turn(&|contestant| self.0[contestant][turn])).collect())
     }
 }
 
@@ -36,9 +42,13 @@ impl Costs {
 /// # Panics
 /// For none.
 #[must_use]
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: Vec<f64>) -> f64 {
+    percentile(50, values)
+}
+
+fn percentile(percent: usize, mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values[values.len() * percent / 100]
 }
 
 #[expect(clippy::disallowed_methods, reason = "time is what is measured")]
