@@ -15,21 +15,20 @@
 //! | `cnf` | only in a token that is [bound](AccessTokenVerifier::verify_bound): the key of its client (RFC 7800 §3.4) |
 //! | any other name | [claims of the host's own](HostClaims) |
 //!
-//! The claims of the profile are all required, but for `tenant` and `cnf`. Each claim may occur once, and its name has no
-//! escapes. The order is free; `amr` and `cnf` are written without spaces.
+//! The claims of the profile are all required, but for `tenant` and `cnf`. Each claim may occur once, and its name has
+//! no escapes. The order is free; `amr` and `cnf` are written without spaces.
 //!
-//! The headers are `{"typ":"at+jwt","alg":"EdDSA","kid":"…"}` and `{"typ":"at+jwt","alg":"HS256","kid":"…"}`, in this order
-//! and without spaces, as many libraries write them.
+//! The headers are `{"typ":"at+jwt","alg":"EdDSA","kid":"…"}` and `{"typ":"at+jwt","alg":"HS256","kid":"…"}`, in this
+//! order and without spaces, as many libraries write them.
 //!
 //! # Keys
 //!
-//! Other services verify with the public key of an [Ed25519](AccessTokenKey::ed25519) key, in any language; they find it
-//! in the [JSON Web Key Set](AccessTokenVerifier::jwks). A new key comes in three steps, each on all servers before the
-//! next: [publish](AccessTokens::with_verifying_key) its verifying key beside the present one; when every verifier has
-//! fetched the key set, sign with it and keep the former as verifying key; drop the former after `access_token_lifetime`,
-//! and `renewal_window` where tokens are renewed.
-//! At no step is a good token refused. A step is a new [`Sessions`](crate::Sessions) over the same store; nothing but these
-//! settings changes.
+//! Other services verify with the public key of an [Ed25519](AccessTokenKey::ed25519) key, in any language; they find
+//! it in the [JSON Web Key Set](AccessTokenVerifier::jwks). A new key comes in three steps, each on all servers before
+//! the next: [publish](AccessTokens::with_verifying_key) its verifying key beside the present one; when every verifier
+//! has fetched the key set, sign with it and keep the former as verifying key; drop the former after
+//! `access_token_lifetime`, and `renewal_window` where tokens are renewed. At no step is a good token refused. A step
+//! is a new [`Sessions`](crate::Sessions) over the same store; nothing but these settings changes.
 //!
 //! ```
 //! use pinlatch::access_token::{AccessTokenConfigError, AccessTokenKey, AccessTokens};
@@ -257,7 +256,8 @@ impl BoundAccess {
 
     /// The access for whoever holds the token, as if it were a bearer's: for routes that ask for no signature, in
     /// services whose clients have one token for all routes. Look for a
-    /// [signature](crate::proof::RequestParts::is_signed) first: a request that has one must not be taken for a bearer's.
+    /// [signature](crate::proof::RequestParts::is_signed) first: a request that has one must not be taken for a
+    /// bearer's.
     #[must_use]
     pub fn without_proof(self) -> VerifiedAccess {
         self.access

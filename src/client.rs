@@ -5,8 +5,8 @@
 //! text under a key = "pld1_" + base64url(handle · tag · T ⊕ MAC(key, handle))                                  121 characters
 //! ```
 //!
-//! Neither has any redundancy: each PIN yields a token, and only the server, which counts, can tell whether it is the right
-//! one. So there is nothing on the device to try PINs against.
+//! Neither has any redundancy: each PIN yields a token, and only the server, which counts, can tell whether it is the
+//! right one. So there is nothing on the device to try PINs against.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,15 +36,15 @@
 //! # }
 //! ```
 //!
-//! A device has one unlock on its way at a time, or two at most, and stores what an answer brings only while the storage
-//! still has what was presented: an answer that comes late must not overwrite a newer one. With one at a time any number
-//! of answers may get lost; with two at once, one of them that gets lost and is tried again can push out the other's.
-//! (`unlock::model`, a test, explores every course of events within its bounds.)
+//! A device has one unlock on its way at a time, or two at most, and stores what an answer brings only while the
+//! storage still has what was presented: an answer that comes late must not overwrite a newer one. With one at a time
+//! any number of answers may get lost; with two at once, one of them that gets lost and is tried again can push out the
+//! other's. (`unlock::model`, a test, explores every course of events within its bounds.)
 //!
-//! For another PIN, the one that was returned is dropped, and [`ClientPin::choose`] makes the next. A [`DeviceKey`] locks the
-//! token that [`Sessions::add_device_key`](crate::Sessions::add_device_key) gives, and opens the session beside the PIN. With the
-//! feature `sealed`, `Exchange` does all of it around one call, and keeps tokens out of everything else. A client needs no
-//! other feature: `default-features = false`.
+//! For another PIN, the one that was returned is dropped, and [`ClientPin::choose`] makes the next. A [`DeviceKey`]
+//! locks the token that [`Sessions::add_device_key`](crate::Sessions::add_device_key) gives, and opens the session
+//! beside the PIN. With the feature `sealed`, `Exchange` does all of it around one call, and keeps tokens out of
+//! everything else. A client needs no other feature: `default-features = false`.
 //!
 //! Signing requests is [`RequestKey`]; asking a server who it is, before a PIN is entered, is [`ServerCheck`].
 //! [`NextStep`] says what to do about an error. To log out takes no PIN: [`PinLocked::log_out_token`].
@@ -69,8 +69,8 @@ pub use crate::plain::PlainToken;
 #[doc(no_inline)]
 pub use crate::proof::{RequestKey, ServerCheck, ServerPublicKey};
 
-/// Text that is not a locked token, or a token that is for another kind of lock. Forget it, and open the session in another
-/// way or log in.
+/// Text that is not a locked token, or a token that is for another kind of lock. Forget it, and open the session in
+/// another way or log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a token for this kind of lock")]
 pub struct NotForThisLock;

@@ -70,8 +70,8 @@ impl std::error::Error for Violations {}
 /// Checks a store against every sentence of its contract.
 ///
 /// `handle` gives handles to the same records, as several processes would have them: each with a connection of its own.
-/// Where only one process can open the database, they are clones of one. `now` is the time, as some stores drop what expired long ago.
-/// `spawn` runs a task in parallel, on the runtime that the store needs.
+/// Where only one process can open the database, they are clones of one. `now` is the time, as some stores drop what
+/// expired long ago. `spawn` runs a task in parallel, on the runtime that the store needs.
 ///
 /// # Errors
 /// [`Violations`], all that were found.

@@ -12,9 +12,9 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A service has one criterion ([`SessionsBuilder::criterion`](crate::SessionsBuilder::criterion)), which may consist of
-//! several. It is asked before a PIN is looked at, so a denial costs no guess, and what it says bounds the access token
-//! that a right PIN then gets.
+//! A service has one criterion ([`SessionsBuilder::criterion`](crate::SessionsBuilder::criterion)), which may consist
+//! of several. It is asked before a PIN is looked at, so a denial costs no guess, and what it says bounds the access
+//! token that a right PIN then gets.
 //!
 //! [`not`]'s reason is its own; [`all`] and [`any`] give the reason and the time of the part that counts.
 //!
@@ -92,8 +92,8 @@ impl Criterion for Box<dyn Criterion> {
     }
 }
 
-/// Opening hours as one criterion among others; closed, they deny with the reason `outside_hours` (and the code `denied`,
-/// as all criteria do). Hours that hold for everybody belong to the service's clock.
+/// Opening hours as one criterion among others; closed, they deny with the reason `outside_hours` (and the code
+/// `denied`, as all criteria do). Hours that hold for everybody belong to the service's clock.
 #[cfg(feature = "hours")]
 impl Criterion for crate::clock::WeeklyHours {
     fn check(&self, situation: &Situation<'_>) -> Verdict {

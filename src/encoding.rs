@@ -11,7 +11,8 @@ use crate::time::UnixTime;
 #[error("malformed")]
 pub(crate) struct Malformed;
 
-/// A digit as people type it: ASCII, Arabic-Indic, Extended Arabic-Indic (Persian, Urdu), Devanagari, Bengali, full width.
+/// A digit as people type it: ASCII, Arabic-Indic, Extended Arabic-Indic (Persian, Urdu), Devanagari, Bengali, full
+/// width.
 pub(crate) fn decimal_digit(typed: char) -> Option<u32> {
     let zeros = ['0', '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{FF10}'];
     zeros.into_iter().find_map(|zero| u32::from(typed).checked_sub(zero.into()).filter(|digit| *digit < 10))

@@ -53,8 +53,8 @@ impl Handout for StretchedPin {
 pub enum InClear {
     /// Under a PIN that never leaves the device.
     ClientPin,
-    /// Under a key that its platform keeps. Only [`add_device_key`](crate::unlock::Proven::add_device_key) makes such a lock:
-    /// a session without a PIN could never have another one.
+    /// Under a key that its platform keeps. Only [`add_device_key`](crate::unlock::Proven::add_device_key) makes such a
+    /// lock: a session without a PIN could never have another one.
     ///
     /// ```compile_fail
     /// let handout = pinlatch::handout::InClear::DeviceKey;

@@ -260,12 +260,12 @@ impl OtpPurpose {
 
 impl Recipient {
     /// A telephone number in its international form, with the plus sign, and with spaces, hyphens, dots, slashes and
-    /// parentheses as people write them: `+49 (151) 123-45678`, in digits of any script. It becomes the E.164 form, 8 to 15
-    /// digits behind the plus sign.
+    /// parentheses as people write them: `+49 (151) 123-45678`, in digits of any script. It becomes the E.164 form, 8
+    /// to 15 digits behind the plus sign.
     ///
     /// # Errors
-    /// [`NameError::NotAPhoneNumber`] for what is no such number. One without its country is none, nor is `+49 (0)151…`, of
-    /// which nobody knows whether the zero is meant.
+    /// [`NameError::NotAPhoneNumber`] for what is no such number. One without its country is none, nor is `+49
+    /// (0)151…`, of which nobody knows whether the zero is meant.
     pub fn phone(text: &str) -> Result<Self, NameError> {
         let text = text.trim().strip_prefix('+').filter(|rest| !rest.contains("(0"));
         let text = text.ok_or(NameError::NotAPhoneNumber)?;

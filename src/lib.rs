@@ -26,11 +26,11 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The manual has everything else: [concepts](manual::concepts) with a picture,
-//! [getting started](manual::getting_started) with axum and actix, [who sees the PIN](manual::wraps),
-//! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines), [capacity](manual::capacity),
-//! [browsers](manual::browsers), [monitoring](manual::monitoring), [threats](manual::threats),
-//! [upgrading](manual::upgrading), and a [comparison](manual::comparison).
+//! The manual has everything else: [concepts](manual::concepts) with a picture, [getting
+//! started](manual::getting_started) with axum and actix, [who sees the PIN](manual::wraps),
+//! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines),
+//! [capacity](manual::capacity), [browsers](manual::browsers), [monitoring](manual::monitoring),
+//! [threats](manual::threats), [upgrading](manual::upgrading), and a [comparison](manual::comparison).
 //!
 //! Argon2id is slow without optimization. Give your `Cargo.toml` a `[profile.dev.package."*"]` with `opt-level = 2`.
 //!
@@ -60,8 +60,8 @@
 //! | logs out here, there, everywhere | [`Sessions::log_out`] or [`Sessions::revoke`], [`Sessions::revoke_others`], [`Sessions::revoke_all`] | nothing |
 //! | forgot the PIN | – | a full login, which begins a new session |
 //!
-//! Errors say what to do next. Their texts are for logs; for clients each of them makes a [`Problem`], with a stable code, an
-//! HTTP status, and where it helps a time to wait.
+//! Errors say what to do next. Their texts are for logs; for clients each of them makes a [`Problem`], with a stable
+//! code, an HTTP status, and where it helps a time to wait.
 //!
 //! The words: a session's *token* is the secret that opens it. The server *wraps* it under the PIN; the *wrapped token*
 //! is what a device keeps. Or the [`client`] locks it itself, under a PIN or under a key of its platform. A session has a
@@ -76,9 +76,9 @@
 //!
 //! # When and where
 //!
-//! A service has hours ([`ClockPolicy`]; [`SystemClock`] is always open) and may have a [`Criterion`], which looks at what
-//! the host knows of the request ([`RequestContext`]). Both are asked before a PIN is looked at, and the access token ends
-//! when they do. [`criterion`] has networks, circles on the map, journeys, and their combinations.
+//! A service has hours ([`ClockPolicy`]; [`SystemClock`] is always open) and may have a [`Criterion`], which looks at
+//! what the host knows of the request ([`RequestContext`]). Both are asked before a PIN is looked at, and the access
+//! token ends when they do. [`criterion`] has networks, circles on the map, journeys, and their combinations.
 //!
 //! # Who asks, and who answers
 //!
@@ -87,14 +87,14 @@
 //!
 //! # Past TLS
 //!
-//! Whoever logs bodies behind TLS sees PINs and session tokens, unless clients seal them: `sealed` (feature `sealed`), with HPKE.
-//! Access tokens stand in headers, which are not sealed.
+//! Whoever logs bodies behind TLS sees PINs and session tokens, unless clients seal them: `sealed` (feature `sealed`),
+//! with HPKE. Access tokens stand in headers, which are not sealed.
 //!
 //! # A code instead of a password
 //!
-//! [`Sessions::one_time_codes`] sends codes through the host's SMS gateway ([`sender`]). A right one is the same evidence as a
-//! password that the host has checked. [`otp`] has the rules and their numbers, [`limits`] the place for limits of the
-//! host's own.
+//! [`Sessions::one_time_codes`] sends codes through the host's SMS gateway ([`sender`]). A right one is the same
+//! evidence as a password that the host has checked. [`otp`] has the rules and their numbers, [`limits`] the place for
+//! limits of the host's own.
 //!
 //! # Features
 //!
@@ -104,7 +104,8 @@
 //! - `postgres`: `stores::PostgresStore`, and `redis`: `stores::RedisStore`, for many. They need a tokio runtime.
 //! - `hours`: `clock::WeeklyHours`, opening hours by the week in any time zone.
 //! - `sealed`: bodies that only the server reads, and answers that only the client reads which asked.
-//! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one; [`store`] says how.
+//! - `conformance`: the suite that shows whether a store keeps its contract, for those who write one; [`store`] says
+//!   how.
 //! - `tracing`: every [`observer::Event`] also becomes a `tracing` event with the target `pinlatch`.
 //!
 //! # Choosing numbers
@@ -114,7 +115,8 @@
 //! # Secrets
 //!
 //! A [`KeyRing`] holds the peppers and the index key; [`AccessTokenKey`] signs. All three are 32 random bytes from
-//! outside the database, and none is derived from another. [`access_token`] says how signing keys follow each other. SECURITY.md in the repository says what is promised and what breaks it.
+//! outside the database, and none is derived from another. [`access_token`] says how signing keys follow each other.
+//! SECURITY.md in the repository says what is promised and what breaks it.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,8 +1,8 @@
 //! Limits of one-time codes beyond those of one recipient: for an address, a country, the whole service.
 //!
-//! [`OtpPolicy`](crate::otp::OtpPolicy) bounds what one recipient may be sent and guessed. Who goes through many numbers is
-//! not stopped by that: neither one who has messages sent to expensive ones, nor one who tries a code at each. The host
-//! knows what is usual for it and counts by what it sees fit, with a rate limiter that it likes.
+//! [`OtpPolicy`](crate::otp::OtpPolicy) bounds what one recipient may be sent and guessed. Who goes through many
+//! numbers is not stopped by that: neither one who has messages sent to expensive ones, nor one who tries a code at
+//! each. The host knows what is usual for it and counts by what it sees fit, with a rate limiter that it likes.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -53,16 +53,18 @@ pub type LimitFuture<'a> = Pin<Box<dyn Future<Output = Result<(), LimitError>> +
 
 /// Counts what all recipients together are sent and guessed.
 pub trait OtpLimits: Send + Sync {
-    /// *Called* before a message is counted for its recipient, if that one may have it (who is throttled spends nothing of
-    /// the others'); whether the host knows them or not. *Must* count it, also where the request has no address; nothing is
-    /// taken back for one that then fails. *If broken*, a stranger has messages sent to every number there is.
+    /// *Called* before a message is counted for its recipient, if that one may have it (who is throttled spends nothing
+    /// of the others'); whether the host knows them or not. *Must* count it, also where the request has no address;
+    /// nothing is taken back for one that then fails. *If broken*, a stranger has messages sent to every number there
+    /// is.
     fn message<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a>;
 
-    /// *Called* before a code is charged, if the challenge takes one and its recipient has guesses left. *Must* count it.
-    /// *If broken*, a stranger guesses once at every number there is, and finds one code in a million.
+    /// *Called* before a code is charged, if the challenge takes one and its recipient has guesses left. *Must* count
+    /// it. *If broken*, a stranger guesses once at every number there is, and finds one code in a million.
     fn guess<'a>(&'a self, request: &'a OtpRequest<'a>) -> LimitFuture<'a>;
 
-    /// *Called* after a right code, which [`Self::guess`] has counted. To limit wrong ones only, take this one back here.
+    /// *Called* after a right code, which [`Self::guess`] has counted. To limit wrong ones only, take this one back
+    /// here.
     fn right_code(&self, request: &OtpRequest<'_>) {
         let _ = request;
     }

@@ -1,14 +1,14 @@
 //! Ending a session with what its device keeps, without a PIN.
 //!
-//! A wrapped token will do as it is. What a client has locked itself does not leave the device: from it the client makes a
-//! token for this one purpose.
+//! A wrapped token will do as it is. What a client has locked itself does not leave the device: from it the client
+//! makes a token for this one purpose.
 //!
 //! ```text
 //! text = "ple1_" + base64url(handle · MAC(tag, "log out" · handle)[..16])                           79 characters
 //! ```
 //!
-//! The tag is that of the [session token](crate::plain). It cannot be computed from this text: whoever finds one in a log can
-//! end the session, and cannot present a guess.
+//! The tag is that of the [session token](crate::plain). It cannot be computed from this text: whoever finds one in a
+//! log can end the session, and cannot present a guess.
 
 use subtle::ConstantTimeEq;
 
@@ -55,8 +55,8 @@ fn proof(handle: &[u8], tag: &[u8]) -> [u8; TAG_LEN] {
     *MacKey::from_slice(tag).mac(&[b"log out", handle]).first_chunk().expect("a MAC has 32 bytes")
 }
 
-/// The session that a device logs out of, by the wrapped token that it keeps or by a [`LogOutToken`]. Whether the token still
-/// opens the session does not matter.
+/// The session that a device logs out of, by the wrapped token that it keeps or by a [`LogOutToken`]. Whether the token
+/// still opens the session does not matter.
 ///
 /// # Errors
 /// [`InvalidWrappedToken`], one answer for every cause.

@@ -101,7 +101,8 @@ pub enum Event {
         /// Which session.
         session_id: SessionId,
     },
-    /// A session was ended: by its owner, by its device, by a newer login beyond the limit, or by its cap of wrong PINs.
+    /// A session was ended: by its owner, by its device, by a newer login beyond the limit, or by its cap of wrong
+    /// PINs.
     Revoked {
         /// Which session.
         session_id: SessionId,
@@ -149,7 +150,8 @@ pub enum Event {
         /// Until when.
         until: UnixTime,
     },
-    /// A one-time code was not looked at: there were too many wrong ones, of this recipient or by a limit of the host's.
+    /// A one-time code was not looked at: there were too many wrong ones, of this recipient or by a limit of the
+    /// host's.
     CodeThrottled {
         /// Of which challenge.
         challenge_id: OtpChallengeId,
@@ -161,16 +163,16 @@ pub enum Event {
         /// Of which challenge.
         challenge_id: OtpChallengeId,
     },
-    /// A record was edited, damaged, or made under a pepper that is no longer accepted, and counts as absent; or it is of a
-    /// newer pepper or a newer version of this library, and the call failed as if the store had not answered.
+    /// A record was edited, damaged, or made under a pepper that is no longer accepted, and counts as absent; or it is
+    /// of a newer pepper or a newer version of this library, and the call failed as if the store had not answered.
     RecordRefused {
         /// Which record.
         key: RecordKey,
     },
 }
 
-/// Is told of every event; a closure will do, if its argument has a type. Requests that run at the same time report in no particular order, and one that is dropped
-/// halfway reports no more.
+/// Is told of every event; a closure will do, if its argument has a type. Requests that run at the same time report in
+/// no particular order, and one that is dropped halfway reports no more.
 ///
 /// ```
 /// # #[cfg(feature = "service")]
@@ -204,8 +206,8 @@ impl Observer for NoObserver {
     fn observe(&self, _event: &Event) {}
 }
 
-/// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack or does not work
-/// at `WARN`.
+/// Writes every event to `tracing`: what a user or an administrator did at `INFO`, what looks like an attack or does
+/// not work at `WARN`.
 #[cfg(all(feature = "service", feature = "tracing"))]
 pub(crate) fn trace(event: &Event) {
     match event {

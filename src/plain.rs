@@ -5,8 +5,8 @@
 //! text = "pls1_" + base64url(handle · MAC(K_handle, handle)[..16] · T)                             121 characters
 //! ```
 //!
-//! The tag is over the handle and never over the token, so it tells nothing about a guess. It stops forgeries before they
-//! cost anything.
+//! The tag is over the handle and never over the token, so it tells nothing about a guess. It stops forgeries before
+//! they cost anything.
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -24,14 +24,15 @@ pub(crate) const TAG_LEN: usize = 16;
 pub(crate) const HEAD_LEN: usize = Handle::LEN + TAG_LEN;
 const BLOB_LEN: usize = HEAD_LEN + SessionToken::LEN;
 
-/// A session token in clear, as text of [`PlainToken::LEN`] characters. It opens its session until its successor was used,
-/// so nothing keeps it: a client wraps it at once, and unwraps it to present it.
+/// A session token in clear, as text of [`PlainToken::LEN`] characters. It opens its session until its successor was
+/// used, so nothing keeps it: a client wraps it at once, and unwraps it to present it.
 ///
-/// A token that came out of a wrong PIN is as secret as the right one: with the wrapped one it tells which PIN that was.
+/// A token that came out of a wrong PIN is as secret as the right one: with the wrapped one it tells which PIN that
+/// was.
 pub struct PlainToken(Zeroizing<String>);
 
-/// Text that is no session token: damaged, forged, of another tenant, or made under a pepper that is no longer accepted.
-/// Nothing was looked up or charged.
+/// Text that is no session token: damaged, forged, of another tenant, or made under a pepper that is no longer
+/// accepted. Nothing was looked up or charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a session token of this service")]
 pub struct InvalidPlainToken;
@@ -107,8 +108,8 @@ pub(crate) fn in_clear(token: SessionToken, handle: &Handle, pepper: &PepperKeys
     PlainToken::assemble(&head, token.expose_secret())
 }
 
-/// Evidence that a token's handle was made by this service for this tenant. Whether the token is the one that the session
-/// expects is yet to be judged: each guess at a PIN looks like this.
+/// Evidence that a token's handle was made by this service for this tenant. Whether the token is the one that the
+/// session expects is yet to be judged: each guess at a PIN looks like this.
 ///
 /// ```compile_fail
 /// // There is no other way to it than `PresentedToken::open`.
@@ -121,7 +122,8 @@ pub struct PresentedToken {
 }
 
 impl PresentedToken {
-    /// Checks canonical text, known version and pepper, and the tag of the handle. Costs microseconds, whatever the text is.
+    /// Checks canonical text, known version and pepper, and the tag of the handle. Costs microseconds, whatever the
+    /// text is.
     ///
     /// # Errors
     /// [`InvalidPlainToken`], one answer for every cause.

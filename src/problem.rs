@@ -23,9 +23,9 @@
 //! | `unknown_sealing_key`, `stale_seal` | 422 | | asks the server for its keys and the time, and seals anew, once |
 //! | `busy`, `overloaded`, `unavailable` | 503 | | tries again later |
 //!
-//! Where there is a time to wait, it stands in the header `Retry-After` and in the member `retry_after`, in whole seconds.
-//! `opens` and `retry_at` are instants, in whole seconds since 1970. [`NextStep`](crate::client::NextStep) is the last column
-//! for clients in Rust.
+//! Where there is a time to wait, it stands in the header `Retry-After` and in the member `retry_after`, in whole
+//! seconds. `opens` and `retry_at` are instants, in whole seconds since 1970. [`NextStep`](crate::client::NextStep) is
+//! the last column for clients in Rust.
 
 use core::time::Duration;
 
@@ -37,7 +37,8 @@ use crate::proof::ProofError;
 use crate::renew::RenewalRefused;
 use crate::store::StoreError;
 
-/// What a client is told about an error. Made from each error of the crate; the error itself, with its source, is for logs.
+/// What a client is told about an error. Made from each error of the crate; the error itself, with its source, is for
+/// logs.
 ///
 /// ```
 /// use pinlatch::Problem;

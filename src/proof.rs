@@ -2,9 +2,10 @@
 //! digests of bodies (RFC 9530).
 //!
 //! A client that has unlocked a session gets a key and an access token that is bound to it
-//! ([`Sessions::mint_bound`](crate::Sessions::mint_bound)). It signs each request with the key, token and all. The server
-//! then knows that nobody has invented, changed or copied the request, and asks its database for nothing but the mark of
-//! a copy: the key is derived from the pepper and from what the token says. Whoever reads the token in a log has nothing.
+//! ([`Sessions::mint_bound`](crate::Sessions::mint_bound)). It signs each request with the key, token and all. The
+//! server then knows that nobody has invented, changed or copied the request, and asks its database for nothing but the
+//! mark of a copy: the key is derived from the pepper and from what the token says. Whoever reads the token in a log
+//! has nothing.
 //!
 //! ```text
 //! RequestParts ─▶ Candidate ─▶ Proof ─▶ Fresh ─▶ Accepted
@@ -48,10 +49,10 @@
 //! # Which route takes what
 //!
 //! A route asks for a bearer's token or for a signed request, and bound never passes for bearer by itself:
-//! [`Sessions::verify`](crate::Sessions::verify) refuses a bound token. A service that gives its clients one token for both
-//! kinds of routes says so where it means it: `sessions.verify_bound(token)?.without_proof()`. There a request that
-//! [has a signature](RequestParts::is_signed) must be verified as a signed one all the same, and be refused if it does not
-//! hold.
+//! [`Sessions::verify`](crate::Sessions::verify) refuses a bound token. A service that gives its clients one token for
+//! both kinds of routes says so where it means it: `sessions.verify_bound(token)?.without_proof()`. There a request
+//! that [has a signature](RequestParts::is_signed) must be verified as a signed one all the same, and be refused if it
+//! does not hold.
 //!
 //! # Copies
 //!
@@ -62,9 +63,9 @@
 //! there is no room for more marks, or a session makes
 //! [too many requests](crate::policy::PolicyBuilder::max_signed_requests), they are refused; no mark is forgotten.
 //!
-//! A copy is told from a forgery (`replayed`, HTTP 409), because HTTP clients and proxies repeat requests by themselves when
-//! a connection breaks. The first one may have been carried out or not. A client signs anew what may happen twice; for
-//! what may not, it sends the same `idempotency-key` again, a header that the host looks at, and lists in
+//! A copy is told from a forgery (`replayed`, HTTP 409), because HTTP clients and proxies repeat requests by themselves
+//! when a connection breaks. The first one may have been carried out or not. A client signs anew what may happen twice;
+//! for what may not, it sends the same `idempotency-key` again, a header that the host looks at, and lists in
 //! [`also_signed`](RequestParts::also_signed) so that it is signed.
 //!
 //! A store that loses what it acknowledged loses the marks in it. If the sessions lie in it, too,
@@ -83,15 +84,16 @@
 //!
 //! # Behind a proxy
 //!
-//! A proxy leaves alone: the path and the query as they were sent (slashes, dots, percent signs, order), the headers that
-//! are signed, and the bodies; it neither compresses signed answers nor unpacks signed requests. What it repeats by itself
-//! after an error comes back as `replayed`. The authority is the one that clients use, from the host's configuration.
+//! A proxy leaves alone: the path and the query as they were sent (slashes, dots, percent signs, order), the headers
+//! that are signed, and the bodies; it neither compresses signed answers nor unpacks signed requests. What it repeats
+//! by itself after an error comes back as `replayed`. The authority is the one that clients use, from the host's
+//! configuration.
 //!
 //! # Clocks
 //!
-//! A client whose clock is wrong by more than the window is refused ([`ProofError::Stale`], [`ProofError::FromTheFuture`]); a
-//! host may tell it so. It corrects for the difference when it signs, and takes the server's time from a signed answer
-//! ([`AuthenticResponse::signed_at`]), never from one that anybody could have made.
+//! A client whose clock is wrong by more than the window is refused ([`ProofError::Stale`],
+//! [`ProofError::FromTheFuture`]); a host may tell it so. It corrects for the difference when it signs, and takes the
+//! server's time from a signed answer ([`AuthenticResponse::signed_at`]), never from one that anybody could have made.
 //!
 //! # Browsers
 //!
@@ -184,7 +186,8 @@ pub enum ProofError {
 }
 
 impl ProofError {
-    /// A stable word for clients: `invalid_proof`, or `invalid_token` for the access token (HTTP 401), or `replayed` (409).
+    /// A stable word for clients: `invalid_proof`, or `invalid_token` for the access token (HTTP 401), or `replayed`
+    /// (409).
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -2,8 +2,8 @@
 //! otherwise.
 //!
 //! A token alone is never enough: whoever reads one in a log could go on with it. So only a token that is
-//! [bound](crate::authorize::Grant::bound_to) to a key of its client is renewed, for a request that was signed with that
-//! key, and what comes out is bound to it again.
+//! [bound](crate::authorize::Grant::bound_to) to a key of its client is renewed, for a request that was signed with
+//! that key, and what comes out is bound to it again.
 //!
 //! ```
 //! # #[cfg(feature = "service")]

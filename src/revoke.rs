@@ -10,8 +10,8 @@ use crate::time::UnixTime;
 /// How far servers' clocks may be apart for the order of logins to hold.
 pub(crate) const MOST_SKEW: Duration = Duration::from_secs(300);
 
-/// The sessions beyond `max_sessions`, oldest first by login time and id; those from a future that no honest clock shows
-/// come before all. All of them are live and of one subject.
+/// The sessions beyond `max_sessions`, oldest first by login time and id; those from a future that no honest clock
+/// shows come before all. All of them are live and of one subject.
 ///
 /// Every server orders them alike, so logins at the same time agree on who stays.
 #[must_use]

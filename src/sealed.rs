@@ -1,20 +1,20 @@
 //! Bodies that only the server can read, and answers that only the client which asked can read.
 //!
-//! TLS ends at a proxy, and in a browser it ends before the page: whoever keeps logs there, or looks into the memory of the
-//! device, sees tokens in clear. A sealed body is encrypted for a key of the server's, by code that forgets it, and its
-//! answer for a key that lives as long as the call. What remains anywhere else opens nothing, and sending it again brings an
-//! answer that nobody can read.
+//! TLS ends at a proxy, and in a browser it ends before the page: whoever keeps logs there, or looks into the memory of
+//! the device, sees tokens in clear. A sealed body is encrypted for a key of the server's, by code that forgets it, and
+//! its answer for a key that lives as long as the call. What remains anywhere else opens nothing, and sending it again
+//! brings an answer that nobody can read.
 //!
-//! This is HPKE (RFC 9180) in the form of RFC 9458 §4.3 and §4.4, for media types of our own (its §4.6), with method and
-//! address of the request as associated data:
+//! This is HPKE (RFC 9180) in the form of RFC 9458 §4.3 and §4.4, for media types of our own (its §4.6), with method
+//! and address of the request as associated data:
 //!
 //! ```text
 //! request = key id · 0020 0001 0003 · encapsulated key, 32 bytes · sealed (seconds since 1970, 8 bytes · length, 4 · body · zeros) · tag, 16
 //! answer  = fresh bytes, 32 · sealed (status, 2 bytes · length, 4 · body · zeros) · tag, 16
 //! ```
 //!
-//! The zeros fill up to a multiple of 256 bytes, and in an answer of 2,048, so that neither the length of a PIN shows nor
-//! whether it was right. The answer travels with the status 200; its own is inside.
+//! The zeros fill up to a multiple of 256 bytes, and in an answer of 2,048, so that neither the length of a PIN shows
+//! nor whether it was right. The answer travels with the status 200; its own is inside.
 //!
 //! ```
 //! use pinlatch::proof::{Origin, RequestParts};
@@ -47,13 +47,14 @@
 //! # }
 //! ```
 //!
-//! A sealed request proves nothing about who sent it; what is inside does. It is read within two minutes of having been sealed,
-//! by the server's clock: a client that cannot trust its own takes the time from an answer that the server has signed
-//! ([`AuthenticResponse::signed_at`](crate::proof::AuthenticResponse)). Opening one costs two operations on the curve,
-//! whatever is inside.
+//! A sealed request proves nothing about who sent it; what is inside does. It is read within two minutes of having been
+//! sealed, by the server's clock: a client that cannot trust its own takes the time from an answer that the server has
+//! signed ([`AuthenticResponse::signed_at`](crate::proof::AuthenticResponse)). Opening one costs two operations on the
+//! curve, whatever is inside.
 //!
-//! It has no forward secrecy: whoever has recorded traffic, and gets the secret half of the key later, reads it. Let keys live
-//! for days, and destroy them: [`SealingKeys`] has several, and clients take the first of those that the server has signed.
+//! It has no forward secrecy: whoever has recorded traffic, and gets the secret half of the key later, reads it. Let
+//! keys live for days, and destroy them: [`SealingKeys`] has several, and clients take the first of those that the
+//! server has signed.
 
 use core::time::Duration;
 
@@ -170,7 +171,8 @@ impl core::fmt::Debug for SealingKey {
     }
 }
 
-/// The public half of a [`SealingKey`]. A client has it from its own build, or from an answer that the server has signed.
+/// The public half of a [`SealingKey`]. A client has it from its own build, or from an answer that the server has
+/// signed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealingPublicKey {
     id: u8,
@@ -193,8 +195,8 @@ impl SealingPublicKey {
         Ok(Self::from_bytes(id, bytes))
     }
 
-    /// The first one in a server's directory, a JSON Web Key Set, which may have keys of other kinds, too. Believe it if the
-    /// server has signed it.
+    /// The first one in a server's directory, a JSON Web Key Set, which may have keys of other kinds, too. Believe it
+    /// if the server has signed it.
     ///
     /// # Errors
     /// [`SealingKeyError::PublicKey`] if there is none, or its id is no number below 256.
@@ -323,8 +325,8 @@ impl SealingKeys {
         self.0.iter().map(SealingKey::public_key)
     }
 
-    /// Opens the body of a request, with the key that it names. Method and address are those that the client has used; its
-    /// headers are not covered.
+    /// Opens the body of a request, with the key that it names. Method and address are those that the client has used;
+    /// its headers are not covered.
     ///
     /// # Errors
     /// [`UnsealError`].

@@ -29,8 +29,9 @@ pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error +
 /// }
 /// ```
 pub trait SmsSender: Send + Sync {
-    /// *Called* once for each message, after it was counted, in the task that the host runs its delivery in. *Must* come to an end; *must not* log the text. *May fail*: then the message
-    /// counts for an hour only. One that says it failed and was sent all the same is one more in the day.
+    /// *Called* once for each message, after it was counted, in the task that the host runs its delivery in. *Must*
+    /// come to an end; *must not* log the text. *May fail*: then the message counts for an hour only. One that says it
+    /// failed and was sent all the same is one more in the day.
     fn send<'a>(&'a self, sms: &'a Sms) -> SendFuture<'a>;
 }
 

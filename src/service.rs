@@ -97,8 +97,8 @@ impl Sessions {
     }
 
     /// Verifies an access token that is bound to a key of its client. It is worth nothing alone:
-    /// [`Sessions::verify_request`] verifies it with the request that the key has signed. This is for keys that the host
-    /// has bound, and for routes that ask for [no signature](BoundAccess::without_proof).
+    /// [`Sessions::verify_request`] verifies it with the request that the key has signed. This is for keys that the
+    /// host has bound, and for routes that ask for [no signature](BoundAccess::without_proof).
     ///
     /// # Errors
     /// [`AccessTokenError`].

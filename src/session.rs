@@ -229,7 +229,8 @@ impl SessionState {
         self.last_seen = self.last_seen.then(context.seen).kept(context.remembered);
     }
 
-    /// An index that no lock has. One of a lock that ended is unlikely to come back, so an old wrap of it stays unknown.
+    /// An index that no lock has. One of a lock that ended is unlikely to come back, so an old wrap of it stays
+    /// unknown.
     pub(crate) fn fresh_lock_index<R: rand_core::CryptoRng + ?Sized>(&self, rng: &mut R) -> u8 {
         let [drawn, ..] = rng.next_u64().to_be_bytes();
         let free = |index: &u8| self.locks.iter().all(|lock| lock.index != *index);

@@ -185,8 +185,8 @@ impl Remembered {
     }
 }
 
-/// From where a session was last used: at its login, unlocked, or renewed. It is kept in the session's record, as far as
-/// the service's criterion wants it.
+/// From where a session was last used: at its login, unlocked, or renewed. It is kept in the session's record, as far
+/// as the service's criterion wants it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastSeen {

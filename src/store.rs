@@ -3,9 +3,9 @@
 //! # Writing a store
 //!
 //! A store is six methods over rows with six columns: `kind` (a byte) and `id` (16 bytes) are the key; `owner` (16
-//! bytes, may be absent) is what rows are listed by; `revision` and `expires_at` are numbers below 2^63, in milliseconds
-//! the latter; `body` is opaque. pinlatch decides everything else, so a store that keeps its contract can be as plain as
-//! this:
+//! bytes, may be absent) is what rows are listed by; `revision` and `expires_at` are numbers below 2^63, in
+//! milliseconds the latter; `body` is opaque. pinlatch decides everything else, so a store that keeps its contract can
+//! be as plain as this:
 //!
 //! | method | in SQL |
 //! | --- | --- |
@@ -24,10 +24,10 @@
 //! write again when its answer got lost; a wait without end.
 //!
 //! A body that does not [fit](Record::fits) is [`StoreError::Rejected`], whatever is stored. What the driver says goes
-//! into [`StoreError::Unavailable`] as its source; [`StoreError::Corrupt`] tells the log more where the driver can tell.
-//! Closures that return `Box<dyn Error + Send + Sync>`, and one `map_err(StoreError::Unavailable)` around them, are the
-//! shortest way. Each method returns a [`StoreFuture`]: `Box::pin(async move { … })`. A driver that blocks belongs on
-//! threads of its own; `blocking::unblock` has some, under any runtime, and takes what is cloned into it.
+//! into [`StoreError::Unavailable`] as its source; [`StoreError::Corrupt`] tells the log more where the driver can
+//! tell. Closures that return `Box<dyn Error + Send + Sync>`, and one `map_err(StoreError::Unavailable)` around them,
+//! are the shortest way. Each method returns a [`StoreFuture`]: `Box::pin(async move { … })`. A driver that blocks
+//! belongs on threads of its own; `blocking::unblock` has some, under any runtime, and takes what is cloned into it.
 //!
 //! ```toml
 //! [dependencies]

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
-/// Arithmetic saturates: an instant that cannot be represented becomes the last one that can. Serialized it is a number, in
-/// whole seconds, as in a JWT.
+/// Arithmetic saturates: an instant that cannot be represented becomes the last one that can. Serialized it is a
+/// number, in whole seconds, as in a JWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
@@ -38,7 +38,8 @@ impl UnixTime {
         self.0 / 1000
     }
 
-    /// The same for the standard library, and so for every library of dates. `None` where the platform cannot represent it.
+    /// The same for the standard library, and so for every library of dates. `None` where the platform cannot represent
+    /// it.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.0))

@@ -301,7 +301,8 @@ async fn violations(flaw: Flaw) -> Vec<&'static str> {
     }
 }
 
-/// Every flaw is found under the sentence that it breaks. The toy without one conforms, so it is the flaw that is found.
+/// Every flaw is found under the sentence that it breaks. The toy without one conforms, so it is the flaw that is
+/// found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_flaw_is_found() {
     assert_eq!(violations(Flaw::None).await, [""; 0]);

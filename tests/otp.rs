@@ -509,8 +509,8 @@ fn messages_come_ever_slower() {
     assert_eq!(waits[9], 24 * 60 - waits[..9].iter().sum::<u64>());
 }
 
-/// What could not be sent is waited for as if it had been, by the hour; the day has one more. So a stranger learns nothing
-/// from a gateway that fails.
+/// What could not be sent is waited for as if it had been, by the hour; the day has one more. So a stranger learns
+/// nothing from a gateway that fails.
 #[test]
 fn a_failed_message_costs_the_hour_and_not_the_day() {
     let (mut sent, mut failed) = (World::new(), World::new());
@@ -649,7 +649,8 @@ fn an_unknown_recipient_is_answered_alike() {
     assert_eq!(throttled(PHONE, &mut world), throttled("+4915100000000", &mut world));
 }
 
-/// Whoever has the database and the pepper tries every code with everything they know, and finds no two sides to compare.
+/// Whoever has the database and the pepper tries every code with everything they know, and finds no two sides to
+/// compare.
 #[test]
 fn database_and_pepper_give_no_code() {
     let mut world = World::with(OtpPolicy::builder(4).build().unwrap());
@@ -742,8 +743,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever is started, sent again, guessed and waited for, in any order: in no 24 hours are more wrong codes compared
-    /// than the day grants, nor more messages sent, and each challenge logs in at most once.
+    /// Whatever is started, sent again, guessed and waited for, in any order: in no 24 hours are more wrong codes
+    /// compared than the day grants, nor more messages sent, and each challenge logs in at most once.
     #[test]
     fn no_order_of_things_exceeds_the_budget(steps in steps(), fresh in any::<bool>()) {
         let resend = if fresh { Resend::FreshCode } else { Resend::SameCode };

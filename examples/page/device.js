@@ -7,8 +7,8 @@ const TIMEOUT_MS = 30_000;
 
 let loading;
 
-// Resolves to nothing where the server has no package, and nobody knows one. Whatever else keeps it away is no reason to go on
-// without it.
+// Resolves to nothing where the server has no package, and nobody knows one. Whatever else keeps it away is no reason
+// to go on without it.
 export function device() {
   loading ??= load().catch((problem) => {
     loading = undefined;
@@ -35,8 +35,9 @@ async function isThere() {
   return answer.ok;
 }
 
-// For which key calls are sealed: of the server that the device knows, which proves with each call that it is the one, or of
-// one that it meets for the first time, and knows from then on. Nothing where there has never been a package to seal with.
+// For which key calls are sealed: of the server that the device knows, which proves with each call that it is the one,
+// or of one that it meets for the first time, and knows from then on. Nothing where there has never been a package to
+// seal with.
 export async function askServer() {
   const [pinned, pinlatch] = [storedServer(), await device()];
   if (!pinlatch) {

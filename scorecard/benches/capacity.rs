@@ -1,6 +1,7 @@
 //! How much there is room for: the figures of the manual's page about capacity.
 //!
-//! `cargo bench -p pinlatch-scorecard --bench capacity`; `SESSIONS=1000000 STORES=sqlite` before it takes other numbers.
+//! `cargo bench -p pinlatch-scorecard --bench capacity`; `SESSIONS=1000000 STORES=sqlite` before it takes other
+//! numbers.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![allow(clippy::print_stdout, reason = "the result")]
 

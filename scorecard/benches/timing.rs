@@ -1,5 +1,5 @@
-//! Whether the time of a refusal tells what was refused. `cargo bench -p pinlatch-scorecard --bench timing` fails if it does,
-//! or if the test would not see it; `SAMPLES=10000000` before it looks closer.
+//! Whether the time of a refusal tells what was refused. `cargo bench -p pinlatch-scorecard --bench timing` fails if it
+//! does, or if the test would not see it; `SAMPLES=10000000` before it looks closer.
 //!
 //! On a machine that does other things as well, ask again before you believe a number above 4.5.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]

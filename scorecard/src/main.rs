@@ -5,8 +5,8 @@
 //! cargo run --release -p pinlatch-scorecard -- --json   # the same for machines
 //! ```
 //!
-//! `--only kdf,proofs` measures some parts (`tokens`, `wraps`, `kdf`, `crowd`, `proofs`, `stores`); `--sessions 10000000`
-//! takes another number of sessions for the stores than a million.
+//! `--only kdf,proofs` measures some parts (`tokens`, `wraps`, `kdf`, `crowd`, `proofs`, `stores`); `--sessions
+//! 10000000` takes another number of sessions for the stores than a million.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured")]

@@ -1,5 +1,5 @@
-//! Whether the time of a refusal tells what was refused: Welch's test between two kinds of input, as in "Dude, is my code
-//! constant time?" (Reparaz, Balasch, Verbauwhede, 2017).
+//! Whether the time of a refusal tells what was refused: Welch's test between two kinds of input, as in "Dude, is my
+//! code constant time?" (Reparaz, Balasch, Verbauwhede, 2017).
 
 mod codes;
 mod forged;
@@ -28,9 +28,9 @@ pub fn control(judge: Judge<'_>) {
     });
 }
 
-/// Takes so many samples of the two kinds, in an order that looks drawn, and returns the largest |t|: of all samples, and
-/// without the slowest tenth or half, which are the machine's doing. Above 10 the kinds differ, below 4.5 there is nothing
-/// to see.
+/// Takes so many samples of the two kinds, in an order that looks drawn, and returns the largest |t|: of all samples,
+/// and without the slowest tenth or half, which are the machine's doing. Above 10 the kinds differ, below 4.5 there is
+/// nothing to see.
 #[must_use]
 pub fn largest_t(samples: usize, take: &mut dyn FnMut(bool) -> f64) -> f64 {
     let mut coin = Coin(0x9E37_79B9_7F4A_7C15);
@@ -81,8 +81,8 @@ impl Coin {
     }
 }
 
-/// Two inputs, presented at the same place in memory, and copied from places that say nothing of their kind either: what
-/// was read last makes a difference to what is read next.
+/// Two inputs, presented at the same place in memory, and copied from places that say nothing of their kind either:
+/// what was read last makes a difference to what is read next.
 struct TwoKinds<T> {
     kinds: [T; 2],
     swapped: bool,

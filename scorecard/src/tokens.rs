@@ -78,7 +78,8 @@ pub fn verifying(algorithm: Algorithm, judge: impl FnOnce(&str, &mut [Contestant
     judge(&format!("verify {algorithm:?}, {} bytes", token.len()), &mut list);
 }
 
-/// Ours; jsonwebtoken's, which is given its claims, `jti` and all, and draws nothing; ours with a `jti` from the system.
+/// Ours; jsonwebtoken's, which is given its claims, `jti` and all, and draws nothing; ours with a `jti` from the
+/// system.
 pub fn minting(algorithm: Algorithm, judge: impl FnOnce(&str, &mut [Contestant<'_>])) {
     let (tokens, (encoding, decoding)) = (ours(algorithm), theirs(algorithm));
     let (grant, none) = (unlocked().0, HostClaims::default());

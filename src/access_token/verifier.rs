@@ -12,8 +12,8 @@ use crate::encoding::decode_public_base64url;
 use crate::id::{RequestKeyId, Subject, Tenant};
 use crate::time::UnixTime;
 
-/// Verifies the access tokens of one issuer, for one audience and client, in a service that mints none. (One that serves
-/// several clients has a verifier for each.)
+/// Verifies the access tokens of one issuer, for one audience and client, in a service that mints none. (One that
+/// serves several clients has a verifier for each.)
 ///
 /// ```
 /// use pinlatch::access_token::{AccessTokenVerifier, AccessTokenVerifyingKey};

@@ -13,8 +13,8 @@ const PREFIX: &str = "pld1_";
 const LEN: usize = HEAD_LEN + SessionToken::LEN;
 
 secret_bytes! {
-    /// 32 bytes that a platform releases for a fingerprint, a face, or a touch: out of a keychain, or of the PRF extension of
-    /// WebAuthn. Used for nothing else.
+    /// 32 bytes that a platform releases for a fingerprint, a face, or a touch: out of a keychain, or of the PRF
+    /// extension of WebAuthn. Used for nothing else.
     pub struct DeviceKey([u8; 32]);
     redaction: device_key_is_redacted
 }

@@ -22,9 +22,9 @@ const TOKEN: &str = "session_token";
 /// The member in which the token of a device key comes.
 const KEY_TOKEN: &str = "device_key_token";
 
-/// One call to a server that takes [sealed](crate::sealed) bodies in JSON. The token goes into the body as `session_token`, and
-/// what the answer has under that name, or under `device_key_token`, is locked before anybody sees it: in clear, tokens exist
-/// only in here.
+/// One call to a server that takes [sealed](crate::sealed) bodies in JSON. The token goes into the body as
+/// `session_token`, and what the answer has under that name, or under `device_key_token`, is locked before anybody sees
+/// it: in clear, tokens exist only in here.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

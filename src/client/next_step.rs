@@ -8,8 +8,8 @@ use core::time::Duration;
 pub enum NextStep {
     /// Ask for the PIN (again).
     EnterPin,
-    /// Forget the token under the device's key, and ask for the PIN: that token opens the session no more. A `wrong_pin` for such
-    /// a token comes to the same.
+    /// Forget the token under the device's key, and ask for the PIN: that token opens the session no more. A
+    /// `wrong_pin` for such a token comes to the same.
     ForgetDeviceKey,
     /// Ask for another new PIN.
     ChoosePin,
@@ -17,15 +17,15 @@ pub enum NextStep {
     EnterCode,
     /// Wait, then do the same again.
     Wait(Duration),
-    /// Read the storage: another tab or thread has replaced the token. Retry once with what is there, or if that is the same
-    /// text ask for the full credentials.
+    /// Read the storage: another tab or thread has replaced the token. Retry once with what is there, or if that is the
+    /// same text ask for the full credentials.
     ReadStorage,
     /// Forget all tokens of the session, and ask for the full credentials.
     LogIn,
     /// Ask for another code.
     AskForCode,
-    /// Ask the server who it is, for its keys and the time ([`ServerCheck`](super::ServerCheck)); then seal the request anew
-    /// and send it, once.
+    /// Ask the server who it is, for its keys and the time ([`ServerCheck`](super::ServerCheck)); then seal the request
+    /// anew and send it, once.
     AskServer,
     /// Sign the request anew and send it, once; with a code of `replayed` only if it may happen twice.
     SignAgain,
@@ -36,8 +36,8 @@ pub enum NextStep {
 }
 
 impl NextStep {
-    /// After a problem's `code`, and its `Retry-After` if it has one. A code that is not known is a [`NextStep::Mistake`]: a
-    /// host's own codes are looked at first.
+    /// After a problem's `code`, and its `Retry-After` if it has one. A code that is not known is a
+    /// [`NextStep::Mistake`]: a host's own codes are looked at first.
     #[must_use]
     pub const fn of(code: &str, retry_after: Option<Duration>) -> Self {
         let wait = Self::Wait(match retry_after {

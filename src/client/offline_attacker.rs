@@ -1,5 +1,5 @@
-//! Somebody who has copies and all the time in the world, with every function of this crate. With two of the three things
-//! that belong together they rank PINs no better than by chance; with all three they find the right one.
+//! Somebody who has copies and all the time in the world, with every function of this crate. With two of the three
+//! things that belong together they rank PINs no better than by chance; with all three they find the right one.
 
 use super::{ClientKdf, ClientPin, PinLocked};
 use crate::crypto::MacKey;

@@ -15,8 +15,8 @@ use crate::token::{LockSalt, SessionToken};
 const PREFIX: &str = "plc1_";
 const LEN: usize = HEAD_LEN + 1 + LockSalt::LEN + SessionToken::LEN;
 
-/// What the KDF costs on a device. Only what is named here is computed: whoever can write to the device's storage must not
-/// choose it.
+/// What the KDF costs on a device. Only what is named here is computed: whoever can write to the device's storage must
+/// not choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientKdf {
     id: u8,
@@ -51,7 +51,8 @@ pub struct ClientPin {
 }
 
 impl ClientPin {
-    /// For a PIN that is being set: with a fresh salt. Takes as long as the KDF does; not for the thread of a user interface.
+    /// For a PIN that is being set: with a fresh salt. Takes as long as the KDF does; not for the thread of a user
+    /// interface.
     #[must_use]
     pub fn choose<R: CryptoRng + ?Sized>(pin: &NewPin, kdf: ClientKdf, rng: &mut R, memory: &mut KdfMemory) -> Self {
         Self::stretch(pin.pin(), kdf, LockSalt::random(rng), memory)
@@ -106,7 +107,8 @@ impl PinLocked {
         LogOutToken::of(&self.head)
     }
 
-    /// Unlocks with a PIN, right or wrong: a token to present, and what locks the next one. Takes as long as the KDF does.
+    /// Unlocks with a PIN, right or wrong: a token to present, and what locks the next one. Takes as long as the KDF
+    /// does.
     #[must_use]
     pub fn unlock(&self, pin: &Pin, memory: &mut KdfMemory) -> (PlainToken, ClientPin) {
         let pin = ClientPin::stretch(pin, self.kdf, self.salt.clone(), memory);

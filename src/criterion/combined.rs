@@ -38,8 +38,8 @@ pub fn any(parts: impl IntoIterator<Item = Box<dyn Criterion>>) -> Result<Any, C
     few(parts).map(Any)
 }
 
-/// What the part denies; what it allows is denied with this reason. What is not known stays unknown, and who must log in
-/// again must do so.
+/// What the part denies; what it allows is denied with this reason. What is not known stays unknown, and who must log
+/// in again must do so.
 #[must_use]
 pub fn not(part: impl Criterion + 'static, reason: &'static str) -> Not {
     Not { part: part.boxed(), reason }

@@ -6,8 +6,8 @@ use crate::situation::{Position, Remembered, Situation};
 
 /// Allows use inside a circle. With [`any`](super::any) it becomes several, with [`not`](super::not) the outside.
 ///
-/// A position has an accuracy: where the device may be on either side of the line, it is not allowed, and neither is the
-/// opposite (`position_vague`). A request without a position is not allowed: `position_unknown`.
+/// A position has an accuracy: where the device may be on either side of the line, it is not allowed, and neither is
+/// the opposite (`position_vague`). A request without a position is not allowed: `position_unknown`.
 ///
 /// A device can be made to say anything, so this keeps honest users within bounds rather than thieves out.
 #[derive(Clone, Copy, Debug)]

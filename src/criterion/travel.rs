@@ -7,8 +7,8 @@ use crate::permission::Verdict;
 use crate::situation::{Position, Remembered, Situation};
 
 /// Demands a full login where nobody can have got to in time (`impossible_travel`), and, if a distance is set, far away
-/// from where the session was last used (`far_away`). Unless set otherwise: 1000 km/h, which no airliner does, beyond 100
-/// km, and no distance.
+/// from where the session was last used (`far_away`). Unless set otherwise: 1000 km/h, which no airliner does, beyond
+/// 100 km, and no distance.
 ///
 /// The accuracies of both positions count in the user's favor, up to a limit: one that is vaguer is not allowed
 /// (`position_vague`), and neither is a request without a position (`position_unknown`). A session that was never used
@@ -26,7 +26,8 @@ pub struct Travel {
 }
 
 impl Default for Travel {
-    /// At most 1000 km/h (airliners do 900), not counting the first 100 km, with positions that are no vaguer than that.
+    /// At most 1000 km/h (airliners do 900), not counting the first 100 km, with positions that are no vaguer than
+    /// that.
     fn default() -> Self {
         Self { speed: 1000.0 / 3.6, slack: 100_000.0, farthest: f64::INFINITY, vaguest: 100_000.0 }
     }

@@ -80,8 +80,8 @@ impl AgreementPublicKey {
         &self.0
     }
 
-    /// Encrypts under a fresh key that only the other half gives back. Refused: a key that agrees on zero with everybody
-    /// (§7.1.4).
+    /// Encrypts under a fresh key that only the other half gives back. Refused: a key that agrees on zero with
+    /// everybody (§7.1.4).
     pub(crate) fn seal<R: CryptoRng>(
         &self,
         info: &[u8],

@@ -95,8 +95,8 @@ fn ed25519_is_wycheproof() {
     assert_eq!(count, 151);
 }
 
-/// With the secret half one can make `R` the neutral point, and a signature that satisfies the equation of RFC 8032 all the
-/// same. Who accepts it, accepts others for the same message.
+/// With the secret half one can make `R` the neutral point, and a signature that satisfies the equation of RFC 8032 all
+/// the same. Who accepts it, accepts others for the same message.
 #[test]
 fn a_signature_with_a_point_of_small_order_is_refused() {
     use curve25519_dalek::Scalar;

@@ -1,5 +1,5 @@
-//! Somebody who has copies and all the time in the world, with every function of this crate. With two of {wrapped token,
-//! pepper, database} they rank PINs no better than by chance; with all three they find the right one.
+//! Somebody who has copies and all the time in the world, with every function of this crate. With two of {wrapped
+//! token, pepper, database} they rank PINs no better than by chance; with all three they find the right one.
 
 use super::{Place, mint};
 use crate::crypto::MacKey;

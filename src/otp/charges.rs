@@ -92,8 +92,8 @@ impl RecipientState {
         Ok(Unstored { state, evidence })
     }
 
-    /// The state after a message that could not be sent: the day has one more. What is counted within the hour stays, so
-    /// that nobody learns from the next wait whether there was anything to send.
+    /// The state after a message that could not be sent: the day has one more. What is counted within the hour stays,
+    /// so that nobody learns from the next wait whether there was anything to send.
     #[must_use]
     pub fn refund_message(&self, FailedMessage(failed): &FailedMessage) -> Self {
         if failed.recipient == self.recipient { self.message_failed(failed.message) } else { self.clone() }

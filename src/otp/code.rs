@@ -8,8 +8,8 @@ use crate::encoding::decimal_digit;
 /// The most that may be typed: a code of eight digits, and the one in front of it.
 const MOST_DIGITS: u8 = 9;
 
-/// What was typed: 4 to 9 digits of any script that people type them in, spaces and hyphens between them. A digit more than
-/// the code has is the [hint](super::OtpPolicy::hint) in front of it.
+/// What was typed: 4 to 9 digits of any script that people type them in, spaces and hyphens between them. A digit more
+/// than the code has is the [hint](super::OtpPolicy::hint) in front of it.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct OtpCode {
     value: u32,

@@ -14,8 +14,8 @@ use crate::id::{OtpChallengeId, OtpPurpose, Recipient, Subject};
 use crate::issue::FullLogin;
 
 impl ChallengeState {
-    /// Begins a challenge, to be stored as a new record. `subject` is whom it leads to, nobody if the host does not know the
-    /// recipient: then it goes as any other, without a message, and no code is right.
+    /// Begins a challenge, to be stored as a new record. `subject` is whom it leads to, nobody if the host does not
+    /// know the recipient: then it goes as any other, without a message, and no code is right.
     #[must_use]
     pub fn begin<R: CryptoRng + ?Sized>(
         purpose: OtpPurpose,
@@ -42,8 +42,8 @@ impl ChallengeState {
         (state, handle)
     }
 
-    /// The message of a challenge, and what to do with it should it fail. `None` if there is nobody to send it to, or if
-    /// another recipient's message was charged.
+    /// The message of a challenge, and what to do with it should it fail. `None` if there is nobody to send it to, or
+    /// if another recipient's message was charged.
     #[must_use]
     pub fn sms(
         &self,
@@ -66,7 +66,8 @@ impl ChallengeState {
         self.check(handle, &self.purpose, context.keys, context.policy, context.now)
     }
 
-    /// What to store before another message is sent. `None` when it says the same code. Neither life nor tries begin anew.
+    /// What to store before another message is sent. `None` when it says the same code. Neither life nor tries begin
+    /// anew.
     #[must_use]
     pub fn next_code(&self, policy: &OtpPolicy) -> Option<Self> {
         match policy.resend() {
@@ -75,8 +76,8 @@ impl ChallengeState {
         }
     }
 
-    /// Whether the challenge takes this code, for this purpose and from this holder. Nothing is charged, and the code is
-    /// not looked at but for its length.
+    /// Whether the challenge takes this code, for this purpose and from this holder. Nothing is charged, and the code
+    /// is not looked at but for its length.
     ///
     /// # Errors
     /// [`ChallengeRefused`].

@@ -42,8 +42,8 @@ pub enum Resend {
 /// | 7 | 20 | 1 in 500,000 |
 /// | 8 | 20 | 1 in 5,000,000 |
 ///
-/// Who guesses for many recipients finds as many times more: 100,000 recipients a day are 100 codes at 4 digits and 2 at
-/// 6. Limit messages and wrong codes of the whole service, too.
+/// Who guesses for many recipients finds as many times more: 100,000 recipients a day are 100 codes at four digits and
+/// two at six. Limit messages and wrong codes of the whole service, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtpPolicy {
     digits: u8,

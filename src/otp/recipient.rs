@@ -29,8 +29,8 @@ pub(super) struct Message {
     pub(super) at: UnixTime,
     /// The digit in front of its code.
     pub(super) hint: u8,
-    /// Whether it could not be sent. It counts like any other for an hour, so that nobody who asks for the next one learns
-    /// whether there was anything to send; then it is forgotten, and the day has one more.
+    /// Whether it could not be sent. It counts like any other for an hour, so that nobody who asks for the next one
+    /// learns whether there was anything to send; then it is forgotten, and the day has one more.
     failed: bool,
 }
 

@@ -13,8 +13,8 @@ pub struct Sms {
 
 /// A text that codes are put into, and the site that they are for.
 ///
-/// The last line binds the code to the site: browsers offer it there and nowhere else (WICG, "Origin-bound one-time codes
-/// delivered via SMS").
+/// The last line binds the code to the site: browsers offer it there and nowhere else (WICG, "Origin-bound one-time
+/// codes delivered via SMS").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmsTemplate {
     text: String,
@@ -37,9 +37,9 @@ const CODE: &str = "{code}";
 const LEFT_TO_RIGHT: &str = "\u{200E}";
 
 impl SmsTemplate {
-    /// `text` with `{code}` in it, and the host name of the site. Where a [hint](super::OtpPolicy::hint) is used, the code is
-    /// put as `7-482913`, in texts beyond the GSM alphabet with a left-to-right mark before it, so that it stands like that
-    /// between words which are written from the right.
+    /// `text` with `{code}` in it, and the host name of the site. Where a [hint](super::OtpPolicy::hint) is used, the
+    /// code is put as `7-482913`, in texts beyond the GSM alphabet with a left-to-right mark before it, so that it
+    /// stands like that between words which are written from the right.
     ///
     /// ```text
     /// 482913 is your code for Example. Never tell it to anyone, also not to us.
@@ -93,8 +93,8 @@ impl Sms {
         &self.text
     }
 
-    /// How many messages an operator makes of it: 160 characters of the GSM alphabet fit into one, or 70 of any other; of
-    /// several that are put together again, 153 or 67 into each.
+    /// How many messages an operator makes of it: 160 characters of the GSM alphabet fit into one, or 70 of any other;
+    /// of several that are put together again, 153 or 67 into each.
     #[must_use]
     pub fn segments(&self) -> usize {
         segments(&self.text)

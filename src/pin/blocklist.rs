@@ -1,5 +1,5 @@
-//! PINs that guessers try first. The rules catch about a twentieth of all six-digit PINs: long enough to take the top of
-//! the distribution away, short enough that people are not driven to the next-commonest choice.
+//! PINs that guessers try first. The rules catch about a twentieth of all six-digit PINs: long enough to take the top
+//! of the distribution away, short enough that people are not driven to the next-commonest choice.
 
 use zeroize::Zeroizing;
 

@@ -96,7 +96,8 @@ impl<A> Fresh<A> {
         self.session_id
     }
 
-    /// Compares the body with the digest that was signed (RFC 9530). A request without a body has none, or an empty one.
+    /// Compares the body with the digest that was signed (RFC 9530). A request without a body has none, or an empty
+    /// one.
     ///
     /// # Errors
     /// [`ProofError::BadDigest`].

@@ -91,7 +91,8 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    /// Reads the signature of a message, the text that [`RequestKey::sign_message`](super::RequestKey::sign_message) made.
+    /// Reads the signature of a message, the text that [`RequestKey::sign_message`](super::RequestKey::sign_message)
+    /// made.
     ///
     /// # Errors
     /// [`ProofError::Malformed`]; [`ProofError::Stale`] or [`ProofError::FromTheFuture`].

@@ -1,5 +1,5 @@
-//! The structured fields of signatures (RFC 8941), as far as they occur in them, in their one canonical spelling: what is
-//! signed is the text itself, so text that could be written otherwise is refused.
+//! The structured fields of signatures (RFC 8941), as far as they occur in them, in their one canonical spelling: what
+//! is signed is the text itself, so text that could be written otherwise is refused.
 
 /// Not the canonical text of such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,8 @@ impl From<Malformed> for NotOne {
     }
 }
 
-/// The one signature of a `Signature-Input` or `Accept-Signature` field that has this tag. Those of others are read past.
+/// The one signature of a `Signature-Input` or `Accept-Signature` field that has this tag. Those of others are read
+/// past.
 pub(super) fn signature_input<'a>(field: &'a str, tag: &str) -> Result<SignatureInput<'a>, NotOne> {
     the_one(field, |parameters| parameters.contains(&("tag", Value::Text(tag))))
 }

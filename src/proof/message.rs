@@ -1,5 +1,5 @@
-//! Requests of transports without HTTP, such as WebSocket, MQTT or gRPC: the same key, window and marks, over named parts
-//! instead of headers.
+//! Requests of transports without HTTP, such as WebSocket, MQTT or gRPC: the same key, window and marks, over named
+//! parts instead of headers.
 
 use zeroize::Zeroizing;
 

@@ -56,8 +56,8 @@ pub(super) enum NoValue {
 }
 
 impl<'a> RequestParts<'a> {
-    /// A request without a body, and without further headers that must be signed. `target` is what stands in the request
-    /// line: the path, and the query if there is one.
+    /// A request without a body, and without further headers that must be signed. `target` is what stands in the
+    /// request line: the path, and the query if there is one.
     #[must_use]
     pub fn new(method: &'a str, origin: &'a Origin, target: &'a str, headers: &'a [(&'a str, &'a [u8])]) -> Self {
         let (path, query) = match target.split_once('?') {

@@ -1,7 +1,7 @@
 //! Signed responses: the server's half.
 //!
-//! A client asks for one with the header `Accept-Signature` (RFC 9421 §5) and a nonce of its own. The signature covers the
-//! response and what was asked, so that nobody can answer one question with the answer to another.
+//! A client asks for one with the header `Accept-Signature` (RFC 9421 §5) and a nonce of its own. The signature covers
+//! the response and what was asked, so that nobody can answer one question with the answer to another.
 
 use super::base::{signature_base, signature_input};
 use super::candidate::is_nonce;
@@ -29,12 +29,12 @@ impl ServerKey {
     /// and `content-encoding`, and what was asked: method, authority, path, query, body, and those of the headers
     /// `authorization`, `signature-input` and `signature` that the request has. Other headers of the response are not.
     ///
-    /// The body of the request is bound by its `content-digest`, which is compared with it here. (In answers to `HEAD` the
-    /// body is that which is sent: none.)
+    /// The body of the request is bound by its `content-digest`, which is compared with it here. (In answers to `HEAD`
+    /// the body is that which is sent: none.)
     ///
     /// `None` when the request does not ask in the way that this profile understands, its body has no digest or another
-    /// one, or request and response have something that cannot be signed. A client that asked takes that for an answer of
-    /// somebody else.
+    /// one, or request and response have something that cannot be signed. A client that asked takes that for an answer
+    /// of somebody else.
     #[must_use]
     pub fn sign_response(
         &self,

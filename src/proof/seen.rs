@@ -10,8 +10,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::UnixTime;
 
-/// The marks of accepted requests, in memory: about 40 bytes each, for two minutes. [`crate::Sessions`] has one; this is
-/// for who works without it.
+/// The marks of accepted requests, in memory: about 40 bytes each, for two minutes. [`crate::Sessions`] has one; this
+/// is for who works without it.
 ///
 /// They lie in buckets by the time at which they were signed. A bucket goes as a whole when nothing in it could be
 /// accepted any more, and it never comes back: a clock that is put back does not reopen it. Nothing is evicted; what

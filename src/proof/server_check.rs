@@ -63,7 +63,8 @@ pub enum UnknownServer {
     /// By a key that is not among the pinned ones.
     #[error("the response is signed with another key")]
     UnknownKey,
-    /// The signature leaves out something that it must cover, or is for another nonce: an old answer, or somebody else's.
+    /// The signature leaves out something that it must cover, or is for another nonce: an old answer, or somebody
+    /// else's.
     #[error("the response is signed for another request, or only in part")]
     NotCovered,
     /// The signature does not match: another key, another response, or an answer to another request.

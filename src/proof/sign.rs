@@ -30,8 +30,8 @@ impl SignatureHeaders {
     }
 }
 
-/// A request that cannot be signed: a header that must be is missing, is there twice, or has bytes that do not belong in
-/// a header; or the target has such bytes. Correct the request.
+/// A request that cannot be signed: a header that must be is missing, is there twice, or has bytes that do not belong
+/// in a header; or the target has such bytes. Correct the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request has no single value for `{component}`")]
 pub struct UnsignableRequest {

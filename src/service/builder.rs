@@ -96,19 +96,19 @@ impl SessionsBuilder {
     }
 
     /// Where the marks of signed requests are kept; in the store of the sessions unless set. All servers that accept
-    /// requests of the same sessions need the same one, or a copy is accepted once by each of them. It must keep what it
-    /// acknowledged, also when the service starts again, or copies of the last minute are accepted then: a store in memory
-    /// will not do. Replaces [`Self::replay_in_memory`].
+    /// requests of the same sessions need the same one, or a copy is accepted once by each of them. It must keep what
+    /// it acknowledged, also when the service starts again, or copies of the last minute are accepted then: a store in
+    /// memory will not do. Replaces [`Self::replay_in_memory`].
     pub fn replay_store(self, store: impl SessionStore + 'static) -> Self {
         Self { marks: MarkStore::Other(Box::new(store)), ..self }
     }
 
     /// Keeps the marks of signed requests in memory only, for a service of one process: no store is asked.
     ///
-    /// After a start it cannot know what was accepted before. So requests with access tokens from before, or from the first
-    /// seconds (the verifier's leeway), are refused unless they were signed, by the client's clock, more than 30 seconds
-    /// after the start ([`RequestError::JustStarted`](super::RequestError::JustStarted)). The process before must have
-    /// ended by then, and the clock must not be put back in between. Replaces [`Self::replay_store`].
+    /// After a start it cannot know what was accepted before. So requests with access tokens from before, or from the
+    /// first seconds (the verifier's leeway), are refused unless they were signed, by the client's clock, more than 30
+    /// seconds after the start ([`RequestError::JustStarted`](super::RequestError::JustStarted)). The process before
+    /// must have ended by then, and the clock must not be put back in between. Replaces [`Self::replay_store`].
     pub fn replay_in_memory(self) -> Self {
         Self { marks: MarkStore::ThisProcess, ..self }
     }

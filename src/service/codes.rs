@@ -84,9 +84,9 @@ struct Codes {
 pub struct OneTimeCodesBuilder(Codes);
 
 impl Sessions {
-    /// One-time codes of this tenant, with the same secrets, store, clock and observer: who sends the messages, and what
-    /// stands in them. All that are made of one tenant's sessions share what they count for a recipient; take one for each
-    /// policy, and present a challenge to the one that began it.
+    /// One-time codes of this tenant, with the same secrets, store, clock and observer: who sends the messages, and
+    /// what stands in them. All that are made of one tenant's sessions share what they count for a recipient; take one
+    /// for each policy, and present a challenge to the one that began it.
     pub fn one_time_codes(&self, sender: impl SmsSender + 'static, template: SmsTemplate) -> OneTimeCodesBuilder {
         OneTimeCodesBuilder(Codes {
             service: Arc::clone(&self.0),
@@ -142,8 +142,8 @@ impl OneTimeCodes {
     /// Begins a challenge: a code for this purpose, to this recipient, which leads to this subject. `None` is for a
     /// recipient that the host does not know: the answers are then the same, there is no message, and no code is right.
     ///
-    /// To log in, the recipient is one that its owner has proven before. To prove one, under a purpose of the host's own,
-    /// the subject is the user who has logged in, or who somebody is about to become.
+    /// To log in, the recipient is one that its owner has proven before. To prove one, under a purpose of the host's
+    /// own, the subject is the user who has logged in, or who somebody is about to become.
     ///
     /// # Errors
     /// [`OtpError::Throttled`], [`OtpError::LimitsUnavailable`], [`OtpError::Store`].

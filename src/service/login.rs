@@ -98,7 +98,8 @@ impl Sessions {
 
     /// Begins a session of a subject who has just logged in with full credentials, locked under a new PIN.
     ///
-    /// Neither hours nor criterion are asked: they decide when the session is used. The PIN is checked first. When the subject then has more than `max_sessions` live sessions, the oldest end.
+    /// Neither hours nor criterion are asked: they decide when the session is used. The PIN is checked first. When the
+    /// subject then has more than `max_sessions` live sessions, the oldest end.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -117,8 +118,8 @@ impl Sessions {
         logged_in.ok_or(LoginError::Busy { retry_after, login: None })
     }
 
-    /// Begins a session for a client that wraps the token itself, under a PIN that the server never sees. Whether that PIN
-    /// is a good one only the client can know. Else it is [`Sessions::login`].
+    /// Begins a session for a client that wraps the token itself, under a PIN that the server never sees. Whether that
+    /// PIN is a good one only the client can know. Else it is [`Sessions::login`].
     ///
     /// # Errors
     /// [`LoginError::Busy`], [`LoginError::Store`].

@@ -12,8 +12,8 @@ use crate::store::StoreError;
 use crate::time::UnixTime;
 use crate::wrap::InvalidWrappedToken;
 
-/// What a user may see of a session of theirs. Serialized it has these names, ids as text, and times in whole seconds since
-/// 1970.
+/// What a user may see of a session of theirs. Serialized it has these names, ids as text, and times in whole seconds
+/// since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
@@ -48,8 +48,8 @@ pub enum LiveAccessError {
 }
 
 impl LiveAccessError {
-    /// A stable word for clients: `invalid_token` (HTTP 401), or what [`StoreError::code`] says (503). Also for a session
-    /// that has ended: what the device keeps may be of a newer one by now, and tells when it is used.
+    /// A stable word for clients: `invalid_token` (HTTP 401), or what [`StoreError::code`] says (503). Also for a
+    /// session that has ended: what the device keeps may be of a newer one by now, and tells when it is used.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -162,9 +162,9 @@ impl Sessions {
         service.end(session_id).await
     }
 
-    /// Ends the session of what a device keeps, which it then forgets: a wrapped token, or the [`LogOutToken`] of one that the
-    /// client has locked. So a user can log out, or make room for somebody else, without a PIN and without an access token. An
-    /// old copy will do, too. Says whether the session was still there.
+    /// Ends the session of what a device keeps, which it then forgets: a wrapped token, or the [`LogOutToken`] of one
+    /// that the client has locked. So a user can log out, or make room for somebody else, without a PIN and without an
+    /// access token. An old copy will do, too. Says whether the session was still there.
     ///
     /// [`LogOutToken`]: crate::client::LogOutToken
     ///
@@ -200,8 +200,9 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Removes up to `limit` records, of sessions and subjects that ended, of signed requests too old to come again, and of
-    /// challenges and recipients of one-time codes; returns how many. Call it every few minutes: nothing depends on it, but a store that is never tidied grows.
+    /// Removes up to `limit` records, of sessions and subjects that ended, of signed requests too old to come again,
+    /// and of challenges and recipients of one-time codes; returns how many. Call it every few minutes: nothing depends
+    /// on it, but a store that is never tidied grows.
     ///
     /// # Errors
     /// [`StoreError`].

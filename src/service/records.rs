@@ -59,8 +59,8 @@ impl Service {
         Ok(state.map(|state| (record, state)))
     }
 
-    /// A record that is not authentic counts as absent. One that another server made under a newer pepper, or in a newer
-    /// format, does not: it is good, and must not be overwritten. Both are reported.
+    /// A record that is not authentic counts as absent. One that another server made under a newer pepper, or in a
+    /// newer format, does not: it is good, and must not be overwritten. Both are reported.
     pub(super) fn read<T>(&self, record: &Record, state: Result<T, RecordRefused>) -> Result<Option<T>, StoreError> {
         let refused = match state {
             Ok(state) => return Ok(Some(state)),

@@ -111,8 +111,8 @@ impl Marks {
         }
     }
 
-    /// Whether the request may have been accepted before the start, and if so, how much later it should have been signed.
-    /// One with a key that was given out since was not; who gave it out may have been ahead by the leeway.
+    /// Whether the request may have been accepted before the start, and if so, how much later it should have been
+    /// signed. One with a key that was given out since was not; who gave it out may have been ahead by the leeway.
     fn blind_for<A>(&self, proof: &Proof<A>) -> Option<Duration> {
         let old_keys_until = self.started_at.saturating_add(self.leeway);
         let old_key = proof.token_issued_at().as_secs() <= old_keys_until.as_secs();
@@ -124,8 +124,9 @@ impl Marks {
 
 impl Sessions {
     /// An access token that is bound to a fresh key of its client, and that key: for an API that wants its requests
-    /// [signed](crate::proof). The grant is that of an unlock, whose own access token is then not handed out; claims of the
-    /// host's own may be added, `()` has none. (After a renewal, [`Sessions::mint`] keeps the key that the client has.)
+    /// [signed](crate::proof). The grant is that of an unlock, whose own access token is then not handed out; claims of
+    /// the host's own may be added, `()` has none. (After a renewal, [`Sessions::mint`] keeps the key that the client
+    /// has.)
     ///
     /// # Errors
     /// [`HostClaimsError`].

@@ -28,8 +28,8 @@ pub struct UnlockedSession<T = WrappedToken> {
     pub session_id: SessionId,
     /// Whose.
     pub subject: Subject,
-    /// For the API. The device keeps it in memory only. It is a bearer's: where requests are to be signed, hand out that of
-    /// [`Sessions::mint_bound`] instead.
+    /// For the API. The device keeps it in memory only. It is a bearer's: where requests are to be signed, hand out
+    /// that of [`Sessions::mint_bound`] instead.
     pub access_token: AccessToken,
     /// What the access token was minted for: [`Sessions::mint`] makes another one, with claims of the host's own.
     pub grant: Grant,
@@ -71,8 +71,8 @@ impl Sessions {
         self.0.unlock(ByPin { wrapped_token, pin }, request).await
     }
 
-    /// Opens a session with a token that the client has unwrapped itself, with a PIN or with a key of its platform. In all
-    /// other respects like [`Sessions::unlock`]: a token that came out of a wrong PIN is a wrong guess.
+    /// Opens a session with a token that the client has unwrapped itself, with a PIN or with a key of its platform. In
+    /// all other respects like [`Sessions::unlock`]: a token that came out of a wrong PIN is a wrong guess.
     ///
     /// # Errors
     /// [`UnlockError`] with what to do.
@@ -88,8 +88,8 @@ impl Sessions {
     /// ([`Sessions::revoke_others`] ends them).
     ///
     /// All older tokens of the session are void from then on, also that of a device key, so a lost answer costs a full
-    /// login, and one who comes back with an old one after the grace period is taken for a thief. Returns the new wrapped
-    /// token. As with [`Sessions::unlock`], do not let the future be dropped.
+    /// login, and one who comes back with an old one after the grace period is taken for a thief. Returns the new
+    /// wrapped token. As with [`Sessions::unlock`], do not let the future be dropped.
     ///
     /// # Errors
     /// [`ChangePinError`]; the new PIN is checked before the old one is looked at.
@@ -126,9 +126,9 @@ impl Sessions {
         service.replace(&proof, &InClear::ClientPin).await
     }
 
-    /// Opens a session with its PIN, and adds a second way to open it: a token that the client wraps under a key which its
-    /// platform releases for a fingerprint or a face. It has a budget of guesses of its own. There is one at most; one that
-    /// was there is void.
+    /// Opens a session with its PIN, and adds a second way to open it: a token that the client wraps under a key which
+    /// its platform releases for a fingerprint or a face. It has a budget of guesses of its own. There is one at most;
+    /// one that was there is void.
     ///
     /// # Errors
     /// [`UnlockError`]; [`UnlockError::PinRequired`] for a token that a device key has opened.

@@ -28,8 +28,8 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnlockError {
-    /// Not a wrapped token of this service (nor a session token that a client has unwrapped), damaged, or made under a pepper that is below `min_id` or not on this
-    /// server. Log in.
+    /// Not a wrapped token of this service (nor a session token that a client has unwrapped), damaged, or made under a
+    /// pepper that is below `min_id` or not on this server. Log in.
     #[error("not a wrapped token of this service")]
     Invalid,
     /// A newer wrapped token was handed out moments ago. Read the storage again and retry with what is there.
@@ -58,8 +58,8 @@ pub enum UnlockError {
     /// The guesses are used up. Log in.
     #[error("too many wrong PINs; log in")]
     LockedOut,
-    /// The key of the device opens the session no more: it was removed or replaced, the PIN has changed, or its guesses are
-    /// used up. The PIN opens it as before. Forget that one token, and ask for the PIN.
+    /// The key of the device opens the session no more: it was removed or replaced, the PIN has changed, or its guesses
+    /// are used up. The PIN opens it as before. Forget that one token, and ask for the PIN.
     #[error("the key of the device opens the session no more")]
     DeviceKeyEnded,
     /// Only a PIN may do that; a key of the device has opened nothing. No guess was charged.

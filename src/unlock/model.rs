@@ -1,8 +1,8 @@
 //! Every course that a device with tabs, a thief with a copy, crashes, lost answers and time can take, within bounds.
 //!
-//! The steps are those that servers take; the store is a variable, and each swap is one step, as stores promise. A request
-//! reaches its verdict within the grace period. Wraps are numbered as they are made, so that courses which come to the
-//! same are explored once.
+//! The steps are those that servers take; the store is a variable, and each swap is one step, as stores promise. A
+//! request reaches its verdict within the grace period. Wraps are numbered as they are made, so that courses which come
+//! to the same are explored once.
 
 mod step;
 mod surroundings;

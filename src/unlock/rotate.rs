@@ -105,8 +105,9 @@ impl<H: Handout> Proven<'_, H> {
         Ok(Uncommitted::new(state, unlocked))
     }
 
-    /// Takes the charge back and makes a wrap of the new form the only one of the session: of a new PIN, or of a client that is
-    /// about to choose one. A lock for a key of the device ends, too: whoever knew the old PIN may have added it.
+    /// Takes the charge back and makes a wrap of the new form the only one of the session: of a new PIN, or of a client
+    /// that is about to choose one. A lock for a key of the device ends, too: whoever knew the old PIN may have added
+    /// it.
     ///
     /// # Errors
     /// As [`Self::add_device_key`].

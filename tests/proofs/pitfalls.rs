@@ -174,7 +174,8 @@ fn a_path_is_signed_as_it_was_sent() {
     }
 }
 
-/// A router that takes a prefix off the path leaves it where the host still finds it; one who signs the rest is refused.
+/// A router that takes a prefix off the path leaves it where the host still finds it; one who signs the rest is
+/// refused.
 #[test]
 fn a_prefix_that_a_router_took_is_missed() {
     let stripped = Request::new().signed().with(|request| request.path = "/transfer".into());

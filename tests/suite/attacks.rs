@@ -81,8 +81,9 @@ async fn in_a_year_without_a_thief_nobody_is_taken_for_one() {
     }
 }
 
-/// A thief who knows no PIN takes a copy every week, and guesses as often as it may. Whatever the owner does in between,
-/// a copy is good for ten guesses, and for none when the owner has used its successor: then it raises the alarm.
+/// A thief who knows no PIN takes a copy every week, and guesses as often as it may. Whatever the owner does in
+/// between, a copy is good for ten guesses, and for none when the owner has used its successor: then it raises the
+/// alarm.
 #[tokio::test]
 async fn in_a_year_of_slow_guessing_each_copy_is_good_for_ten_guesses_at_most() {
     let mut alarms = 0;

@@ -1,4 +1,5 @@
-//! Clients that wrap their tokens themselves: under a PIN that the server never sees, and under a key of their platform.
+//! Clients that wrap their tokens themselves: under a PIN that the server never sees, and under a key of their
+//! platform.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -35,7 +35,8 @@ async fn a_code_begins_a_session_as_a_password_does() {
 #[tokio::test]
 async fn what_a_client_is_told_is_true() {
     let policy = OtpPolicy::builder(6).hint(true).build().unwrap();
-    let phone = Phone::with(policy);
+    let phone = Phone::with(policy.clone());
+    assert_eq!(phone.codes.policy(), &policy);
     let pending = phone.begin(ALICE, Some("alice")).await.unwrap();
     assert_eq!((pending.digits, pending.expires_in), (6, Duration::from_secs(300)));
     assert_eq!(pending.resend_after, Duration::from_secs(60));
@@ -195,8 +196,8 @@ async fn a_double_submit_logs_in_once() {
     .await;
 }
 
-/// A message that could not be sent is one more in the day, and changes nothing that a stranger could see: nobody's number
-/// is answered alike.
+/// A message that could not be sent is one more in the day, and changes nothing that a stranger could see: nobody's
+/// number is answered alike.
 #[tokio::test]
 async fn a_gateway_that_fails_tells_nothing() {
     let phone = Phone::new();

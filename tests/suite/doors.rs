@@ -1,5 +1,5 @@
-//! Every text that a service hands out, at the calls that take one alone: each opens its own door and no other, and no door of
-//! another tenant's, of another pepper's, or under another name.
+//! Every text that a service hands out, at the calls that take one alone: each opens its own door and no other, and no
+//! door of another tenant's, of another pepper's, or under another name.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! No nonce, no wrap's id and no token is ever handed out twice, in whatever order things happen. (That the tokens which the
-//! server wraps differ, too, `pure::no_token_is_wrapped_twice` looks at.)
+//! No nonce, no wrap's id and no token is ever handed out twice, in whatever order things happen. (That the tokens
+//! which the server wraps differ, too, `pure::no_token_is_wrapped_twice` looks at.)
 
 use std::collections::HashSet;
 

@@ -219,6 +219,25 @@ async fn the_digest_of_what_is_locked_out_is_deleted() {
     }
 }
 
+/// A guess at another server, at the successor, comes before the deletion.
+#[tokio::test]
+async fn the_digest_is_deleted_also_if_the_session_changes_meanwhile() {
+    let store = Arc::new(MemoryStore::default());
+    let [here, there] =
+        [(); 2].map(|()| World::on(store.clone(), fast().attempts(no_waits()).build().unwrap(), key_ring(1), ""));
+    let session = here.login("alice").await;
+    let (key, copy) = (SessionState::record_key(session.session_id), session.device_token.into_string());
+    let successor = here.next(&copy).await;
+    for _ in 0..9 {
+        assert_eq!(here.code(&copy, WRONG).await, "wrong_pin");
+    }
+    let before = store.load(&key).await.unwrap().unwrap().body.len();
+    // The charge is the first write, the deletion the second.
+    here.store.before_write(1, async move { assert_eq!(there.code(&successor, WRONG).await, "wrong_pin") });
+    assert_eq!(here.code(&copy, WRONG).await, "locked_out");
+    assert_eq!(store.load(&key).await.unwrap().unwrap().body.len(), before - 32);
+}
+
 #[tokio::test]
 async fn a_lockout_touches_neither_other_sessions_nor_a_new_login() {
     let world = World::with(fast().attempts(no_waits()).build().unwrap());

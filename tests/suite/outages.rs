@@ -84,7 +84,10 @@ async fn a_store_that_is_down_is_an_error_that_says_when_to_come_back() {
     let login = world.sessions.login(FullLogin::vouched_by_host(subject("bob")), pin(PIN)).await.unwrap_err();
     assert_eq!((login.code(), login.retry_after().is_some()), ("unavailable", true));
     assert!(world.sessions.verify(access.as_str()).is_ok(), "stateless verification needs no store");
-    assert_eq!(world.sessions.verify_live(access.as_str()).await.unwrap_err().code(), "unavailable");
+    let live = world.sessions.verify_live(access.as_str()).await.unwrap_err();
+    assert_eq!((live.code(), live.retry_after().is_some()), ("unavailable", true));
+    let log_out = world.sessions.log_out(&wrapped).await.unwrap_err();
+    assert_eq!((log_out.code(), log_out.retry_after().is_some()), ("unavailable", true));
 
     world.store.set_fault(Fault::None);
     assert_eq!(world.code(&wrapped, PIN).await, "ok", "and all is well when it comes back");

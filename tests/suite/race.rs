@@ -1,5 +1,5 @@
-//! The guess race: several servers on one store, each with many requests at once. Each server lets only one request of a
-//! session evaluate at a time, so it takes more than one of them to race.
+//! The guess race: several servers on one store, each with many requests at once. Each server lets only one request of
+//! a session evaluate at a time, so it takes more than one of them to race.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -341,7 +341,8 @@ async fn it_remembers_the_place() {
     let (berlin, sydney) = (at(52.5, 13.4), at(-33.9, 151.2));
     let opened = world.sessions.unlock(&world.wrapped().await, &pin(PIN), &berlin).await.unwrap();
     let (kept, token) = (opened.device_token.as_str(), world.bind(opened.grant));
-    // Sixteen thousand kilometers take sixteen hours: from the unlock they would be over, from the renewal they are not.
+    // Sixteen thousand kilometers take sixteen hours: from the unlock they would be over, from the renewal they are
+    // not.
     world.clock.advance(MINUTE * 19);
     drop(world.sessions.renew(&token, proof(), &berlin).await.unwrap());
     let renewed_elsewhere = world.sessions.renew(&token, proof(), &sydney).await;

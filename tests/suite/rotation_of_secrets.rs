@@ -78,8 +78,8 @@ async fn a_rolling_rotation_loses_no_session() {
     assert_eq!(two.code(&wrapped, PIN).await, "ok");
 }
 
-/// The same while users come back without pause, to either server: none of them notices, and none of their old copies is
-/// good for anything afterwards.
+/// The same while users come back without pause, to either server: none of them notices, and none of their old copies
+/// is good for anything afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rotation_under_load_refuses_nobody() {
     const USERS: usize = 10;

@@ -346,7 +346,9 @@ async fn a_weak_pin_is_refused_before_anything_is_stored() {
     for weak in ["12345", "111111", "123456", "password"] {
         let login = world.sessions.login(FullLogin::vouched_by_host(subject("alice")), pin(weak)).await;
         assert!(matches!(login, Err(LoginError::WeakPin(_))), "{weak}");
+        assert!(world.sessions.check_new_pin(&pin(weak)).is_err(), "{weak}");
     }
+    assert_eq!(world.sessions.check_new_pin(&pin(PIN)), Ok(()));
     assert_eq!((world.store.calls(), world.kdf.evaluations()), (0, 0));
 }
 

@@ -1,9 +1,9 @@
-// Tokens under a PIN, or under a key of the platform. Each call runs in a worker of its own, so that the page stays alive
-// while the KDF runs, and so that everything in clear is gone with the worker.
+// Tokens under a PIN, or under a key of the platform. Each call runs in a worker of its own, so that the page stays
+// alive while the KDF runs, and so that everything in clear is gone with the worker.
 //
-// A call is { url, headers, body, sealTo, deviceKey }: what the server wants beside the token, and the key for which all of
-// it is sealed. What comes back is { answer, locked, lockedByKey }: the answer without its tokens
-// ({ status, ok, retryAfter, body }), and the texts to be kept instead of those before, in one write each, if there are any.
+// A call is { url, headers, body, sealTo, deviceKey }: what the server wants beside the token, and the key for which
+// all of it is sealed. What comes back is { answer, locked, lockedByKey }: the answer without its tokens ({ status, ok,
+// retryAfter, body }), and the texts to be kept instead of those before, in one write each, if there are any.
 
 import { load } from './load.js';
 

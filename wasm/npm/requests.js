@@ -30,16 +30,17 @@ export function signer({ sessionId, requestKey, accessToken, ahead = 0 }) {
 const DIRECTORY = '/.well-known/http-message-signatures-directory';
 const TIMEOUT_MS = 30_000;
 
-// The keys of a server that the client meets for the first time, and believes: `signing`, to be pinned, and `sealing`, for the
-// calls that follow.
+// The keys of a server that the client meets for the first time, and believes: `signing`, to be pinned, and `sealing`,
+// for the calls that follow.
 export async function meetServer(url = DIRECTORY) {
   const { body, response } = await get(url);
   const date = Date.parse(response.headers.get('date') ?? '');
   return keysIn(body, Number.isNaN(date) ? 0 : (date - Date.now()) / 1000);
 }
 
-// The same of a server that has to prove that it is the one. `pinned` are ids and keys: [['id', '43 characters'], …]. Fails with
-// `unknown_server`, or with `not_signed` if there is no signature at all: then show nothing of it, and ask for no PIN.
+// The same of a server that has to prove that it is the one. `pinned` are ids and keys: [['id', '43 characters'], …].
+// Fails with `unknown_server`, or with `not_signed` if there is no signature at all: then show nothing of it, and ask
+// for no PIN.
 export async function askServer(pinned, url = DIRECTORY) {
   const check = new ServerCheck();
   const headers = new Headers({ 'accept-signature': check.acceptSignature });

@@ -17,8 +17,8 @@ export class TokenStorage {
     }
   }
 
-  // In one write: what was there and what comes are never both there, and never neither. Where that cannot be, what was there
-  // goes, since using it again would end the session, and the page keeps what comes until it is closed.
+  // In one write: what was there and what comes are never both there, and never neither. Where that cannot be, what was
+  // there goes, since using it again would end the session, and the page keeps what comes until it is closed.
   replace(text) {
     if (typeof text !== 'string') throw new TypeError('only a text is kept');
     try {

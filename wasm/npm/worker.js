@@ -1,5 +1,5 @@
-// Where the KDF runs. Tokens are in clear only inside the WebAssembly, which ends with this worker: what is sent is sealed
-// for the server, and what it answers is sealed for this call.
+// Where the KDF runs. Tokens are in clear only inside the WebAssembly, which ends with this worker: what is sent is
+// sealed for the server, and what it answers is sealed for this call.
 
 import init, { Exchange } from './dist/pinlatch.js';
 

@@ -1,5 +1,5 @@
-//! The device's half of pinlatch for JavaScript: [`pinlatch::client`] and the client's side of [`pinlatch::proof`], with
-//! texts for tokens and exceptions for errors. `npm/` makes a package of it.
+//! The device's half of pinlatch for JavaScript: [`pinlatch::client`] and the client's side of [`pinlatch::proof`],
+//! with texts for tokens and exceptions for errors. `npm/` makes a package of it.
 
 mod locks;
 mod requests;

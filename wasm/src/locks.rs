@@ -12,8 +12,8 @@ use crate::{problem, rng};
 
 type Result<T> = core::result::Result<T, js_sys::Error>;
 
-/// Why a PIN may not be set, in a word (`too_short`, `too_long`, `repeated`, `sequence`, `date`, `keypad`, `common`); nothing
-/// if it may.
+/// Why a PIN may not be set, in a word (`too_short`, `too_long`, `repeated`, `sequence`, `date`, `keypad`, `common`);
+/// nothing if it may.
 #[wasm_bindgen(js_name = weakPin)]
 #[must_use]
 pub fn weak_pin(pin: String) -> Option<String> {
@@ -56,8 +56,8 @@ fn failed(error: ExchangeError) -> js_sys::Error {
     })
 }
 
-/// One call to the server. Its body is sealed with the token in it, and the tokens of its answer are locked, before JavaScript
-/// sees anything of either.
+/// One call to the server. Its body is sealed with the token in it, and the tokens of its answer are locked, before
+/// JavaScript sees anything of either.
 #[wasm_bindgen]
 pub struct Exchange {
     exchange: Option<client::Exchange>,
@@ -86,8 +86,8 @@ impl Exchange {
         Ok(client::Exchange::begin(new_pin(pin)?).into())
     }
 
-    /// Unlocks `plc1_…` with a PIN, right or wrong; the next token is locked under the same, or under a new one. Takes as
-    /// long as the KDF does.
+    /// Unlocks `plc1_…` with a PIN, right or wrong; the next token is locked under the same, or under a new one. Takes
+    /// as long as the KDF does.
     ///
     /// # Errors
     /// `not_a_locked_token`; `not_a_pin` for a PIN that none can be; `weak_pin` for a new one.
@@ -124,8 +124,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// Seals a body, an object in JSON, for a `POST` to an address of the server that has this key: `https://api.example`, and
-    /// path and query.
+    /// Seals a body, an object in JSON, for a `POST` to an address of the server that has this key:
+    /// `https://api.example`, and path and query.
     ///
     /// # Errors
     /// `not_a_sealing_key`, `not_an_object`, `not_an_address`.

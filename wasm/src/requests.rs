@@ -118,8 +118,8 @@ impl ServerCheck {
         self.0.accept_signature()
     }
 
-    /// Whether the answer is of a server that has one of these keys, ids and texts (43 characters of base64url) by turns, and
-    /// is the answer to this request. Seconds since 1970 at which it was signed.
+    /// Whether the answer is of a server that has one of these keys, ids and texts (43 characters of base64url) by
+    /// turns, and is the answer to this request. Seconds since 1970 at which it was signed.
     ///
     /// # Errors
     /// `not_a_server_key`; `unknown_server`: show nothing of the answer, and ask for nothing.

@@ -60,7 +60,8 @@ impl Service {
         opened.map(Some).map_err(tell)
     }
 
-    /// After it. Whatever the answer is, it is sealed if the request was: what went wrong is nobody else's business either.
+    /// After it. Whatever the answer is, it is sealed if the request was: what went wrong is nobody else's business
+    /// either.
     #[must_use]
     pub fn leave(&self, visit: Visit, mut answer: Leaving) -> Leaving {
         if let Some(sealer) = visit.answer {

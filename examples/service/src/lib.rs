@@ -1,7 +1,7 @@
 //! What the examples have in common: a service that uses pinlatch, without any web framework.
 //!
-//! Each call takes what a framework has read and gives an [`Answer`]. `examples/axum` and `examples/actix` show the rest:
-//! routes, and reading requests.
+//! Each call takes what a framework has read and gives an [`Answer`]. `examples/axum` and `examples/actix` show the
+//! rest: routes, and reading requests.
 
 #![allow(missing_docs, clippy::missing_errors_doc, clippy::must_use_candidate, reason = "nobody's dependency")]
 

@@ -22,8 +22,8 @@ pub struct Forget {
 }
 
 impl Service {
-    /// Evidence of a valid `Authorization: Bearer` whose session is live, for routes that ask for no signature. An API that
-    /// may believe a revoked session for some minutes leaves `check_live` away, and asks no store.
+    /// Evidence of a valid `Authorization: Bearer` whose session is live, for routes that ask for no signature. An API
+    /// that may believe a revoked session for some minutes leaves `check_live` away, and asks no store.
     pub async fn bearer(&self, received: &Received) -> Result<VerifiedAccess, Problem> {
         // A signature that does not hold makes no bearer of its client. These routes look at no body.
         if received.is_signed() {
@@ -110,8 +110,8 @@ impl Service {
         Ok(Answer::empty())
     }
 
-    /// The key that signs answers, which a client has built in, and those for sealed requests, in an answer that it can have
-    /// signed.
+    /// The key that signs answers, which a client has built in, and those for sealed requests, in an answer that it can
+    /// have signed.
     pub fn server_keys(&self) -> Answer {
         let sealing = self.0.sealing_keys.public_keys().map(|key| key.to_jwk());
         let keys: Vec<_> = std::iter::once(self.0.server_key.public_key().to_jwk()).chain(sealing).collect();

@@ -18,8 +18,8 @@ impl SmsSender for Nowhere {
     }
 }
 
-/// A number is entered, and a wrong code, through the façade with a store in memory. Each number is new, as its day takes
-/// twenty guesses and no more.
+/// A number is entered, and a wrong code, through the façade with a store in memory. Each number is new, as its day
+/// takes twenty guesses and no more.
 pub fn strangers(judge: Judge<'_>) {
     let template = SmsTemplate::new("{code} is your code.", "example.com").unwrap();
     let store = MemoryStore::with_capacity(1 << 20);

@@ -31,9 +31,9 @@ impl OneTimeCodes {
     /// # }
     /// ```
     ///
-    /// The guess is charged before the code is looked at and taken back when it proves right. If the future is dropped in
-    /// between, or the store fails, the charge stands, and the code may be used up: run this in a task of its own where a
-    /// framework drops the handler of a client that went away.
+    /// The guess is charged before the code is looked at and taken back when it proves right. If the future is dropped
+    /// in between, or the store fails, the charge stands, and the code may be used up: run this in a task of its own
+    /// where a framework drops the handler of a client that went away.
     ///
     /// # Errors
     /// [`OtpError`] with what to do.
@@ -52,8 +52,9 @@ impl OneTimeCodes {
         codes.check(purpose, &handle, code, request).await
     }
 
-    /// Accepts a code that was sent [to log in](OtpPurpose::login), once: evidence for [`Sessions::login`], which
-    /// has the request context with it. Look at the new PIN before, with [`Sessions::check_new_pin`], or a weak one costs the user another message.
+    /// Accepts a code that was sent [to log in](OtpPurpose::login), once: evidence for [`Sessions::login`], which has
+    /// the request context with it. Look at the new PIN before, with [`Sessions::check_new_pin`], or a weak one costs
+    /// the user another message.
     ///
     /// [`Sessions::login`]: crate::Sessions::login
     /// [`Sessions::check_new_pin`]: crate::Sessions::check_new_pin

@@ -92,8 +92,8 @@ impl Codes {
         Err(Contended.into_store_error().into())
     }
 
-    /// Takes a charge back. What was decided stands, whether the store does this or not; a charge that stays is the safe
-    /// side, and reported.
+    /// Takes a charge back. What was decided stands, whether the store does this or not; a charge that stays is the
+    /// safe side, and reported.
     pub(super) async fn take_back(
         &self,
         recipient: &Recipient,

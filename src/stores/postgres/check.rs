@@ -21,7 +21,8 @@ pub enum PostgresStoreError {
     /// Its rows may be old. Connect to the primary; with several hosts, add `target_session_attrs=read-write`.
     #[error("the PostgreSQL server is a standby")]
     Standby,
-    /// A crash would give guesses back, or tear pages. Set it to `on`, or say [`accept_charge_loss`](super::PostgresStoreBuilder::accept_charge_loss).
+    /// A crash would give guesses back, or tear pages. Set it to `on`, or say
+    /// [`accept_charge_loss`](super::PostgresStoreBuilder::accept_charge_loss).
     #[error("PostgreSQL has {setting} = off: a crash would give charged guesses back")]
     LosesCharges {
         /// `fsync`, `full_page_writes` or `synchronous_commit`.

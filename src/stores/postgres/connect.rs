@@ -90,8 +90,8 @@ impl<T> PostgresStoreBuilder<T> {
         Self { timeout: timeout.clamp(Duration::from_millis(1), LONGEST_TIMEOUT), ..self }
     }
 
-    /// Takes a server with `fsync`, `full_page_writes` or `synchronous_commit` off: a crash then gives a thief back the guesses of the last
-    /// moments. For tests, and where the power never fails.
+    /// Takes a server with `fsync`, `full_page_writes` or `synchronous_commit` off: a crash then gives a thief back the
+    /// guesses of the last moments. For tests, and where the power never fails.
     pub fn accept_charge_loss(self) -> Self {
         Self { accept_charge_loss: true, ..self }
     }

@@ -1,5 +1,5 @@
-//! `pinlatch-wasm-bindgen INPUT.wasm OUTPUT`: what `wasm-bindgen --target web --typescript` does, in the version that the
-//! lock file has.
+//! `pinlatch-wasm-bindgen INPUT.wasm OUTPUT`: what `wasm-bindgen --target web --typescript` does, in the version that
+//! the lock file has.
 
 use std::error::Error;
 

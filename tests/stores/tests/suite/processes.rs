@@ -119,8 +119,8 @@ fn a_revoked_session_does_not_come_back_over_redis() {
 
 const AT_ONCE: usize = 250;
 
-/// Ten thousand signed requests (with `THOROUGH=1` a hundred thousand), each sent eight times at once, to two of the services in each of four processes:
-/// accepted exactly once, every one of them.
+/// Ten thousand signed requests (with `THOROUGH=1` a hundred thousand), each sent eight times at once, to two of the
+/// services in each of four processes: accepted exactly once, every one of them.
 fn copies(server: &Server) {
     let mut clients: Vec<_> = (0..PROCESSES).map(|_| Client::start(&server.url())).collect();
     for round in 0..times(40, 400) {
