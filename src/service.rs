@@ -223,18 +223,44 @@ mod tests {
     use super::*;
     use crate::access_token::AccessTokenKey;
     use crate::id::Subject;
+    use crate::issue::FullLogin;
     use crate::keyring::{Pepper, PepperId};
+    use crate::pin::Pin;
+    use crate::situation::RequestContext;
     use crate::stores::MemoryStore;
+    use crate::stretch::KdfParams;
 
-    #[tokio::test]
-    async fn a_session_and_a_subject_take_no_more_turns_than_theirs() {
+    /// In KiB.
+    const ROOM: u32 = 1 << 20;
+
+    /// With a pool that nobody waits for.
+    fn sessions() -> Sessions {
         let secret = |mark: u8| -> Vec<u8> { (0..32).map(|at: u8| at ^ mark).collect() };
         let key_ring = KeyRing::new(Pepper::new(PepperId(1), secret(0)).unwrap(), secret(64)).unwrap();
         let key = AccessTokenKey::hs256("k", &secret(128)).unwrap();
         let access_tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
-        let pool = KdfPool::new(1 << 20, Duration::from_millis(30));
-        let sessions =
-            Sessions::builder(key_ring, MemoryStore::default(), access_tokens).kdf_pool(pool).build().unwrap();
+        let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();
+        let builder = Sessions::builder(key_ring, MemoryStore::default(), access_tokens).policy(policy);
+        builder.kdf_pool(KdfPool::new(ROOM, Duration::from_millis(30))).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_unwraps_on_the_device_needs_no_room_for_the_kdf() {
+        let sessions = sessions();
+        let (login, pin) = (|| FullLogin::vouched_by_host(Subject::new("alice").unwrap()), Pin::new("739216").unwrap());
+        let wrapped = sessions.login(login(), pin.clone()).await.unwrap().device_token;
+        let taken = sessions.0.kdf.reserve(ROOM).await.unwrap();
+        let token = sessions.login_client(login()).await.unwrap().device_token;
+        let request = RequestContext::new();
+        assert!(sessions.unlock_token(token.expose_secret(), &request).await.is_ok());
+        assert_eq!(sessions.unlock(wrapped.as_str(), &pin, &request).await.unwrap_err().code(), "busy");
+        drop(taken);
+        assert!(sessions.unlock(wrapped.as_str(), &pin, &request).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_session_and_a_subject_take_no_more_turns_than_theirs() {
+        let sessions = sessions();
         let service = &*sessions.0;
         let owner = |name: &str| service.keys.owner(&Subject::new(name).unwrap());
         let session = |mark: u8| Some(SessionId::from_bytes([mark; 16]));

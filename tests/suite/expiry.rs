@@ -33,6 +33,20 @@ async fn a_session_ends_at_its_absolute_lifetime_however_busy() {
     assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
 }
 
+/// What is stored of a subject lasts as long as each of its sessions, also of those that begin when it is about to be
+/// stored anew.
+#[tokio::test]
+async fn a_later_session_lasts_as_long_as_the_first() {
+    for minutes in 0..15 {
+        let world = World::with(fast().idle_timeout(DAY * 30).build().unwrap());
+        drop(world.login("alice").await);
+        world.clock.advance(DAY * 30 + Duration::from_secs(60 * minutes));
+        let wrapped = world.wrapped().await;
+        world.clock.advance(DAY * 30 - Duration::from_millis(1));
+        assert_eq!(world.code(&wrapped, PIN).await, "ok", "{minutes}");
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_pin_does_not_keep_a_session_awake() {
     let world = World::new();

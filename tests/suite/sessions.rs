@@ -321,6 +321,21 @@ async fn revoking_all_while_a_pin_is_judged_wins() {
     assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
 }
 
+/// After a while a login stores its subject anew. When all sessions are revoked just before, it is not one of them.
+#[tokio::test]
+async fn a_login_that_is_overtaken_by_a_revocation_begins_a_session() {
+    let store = Arc::new(pinlatch::stores::MemoryStore::default());
+    let world = World::on(store.clone(), policy(), key_ring(1), "");
+    let administrator = World::on(store, policy(), key_ring(1), "");
+    drop(world.login("alice").await);
+    for clock in [&world.clock, &administrator.clock] {
+        clock.advance(Duration::from_secs(86_400 * 31));
+    }
+    world.store.before_write(0, async move { administrator.sessions.revoke_all(&subject("alice")).await.unwrap() });
+    let wrapped = world.wrapped().await;
+    assert_eq!(world.code(&wrapped, PIN).await, "ok");
+}
+
 /// Another server changes the session between the charge and the rotation: the swap is repeated, the charge is not.
 #[tokio::test]
 async fn a_swap_that_is_overtaken_is_repeated_without_charging_again() {
@@ -355,6 +370,11 @@ async fn a_weak_pin_is_refused_before_anything_is_stored() {
 #[tokio::test]
 async fn a_subject_with_many_sessions_is_listed_whole() {
     let world = World::with(fast().max_sessions(100).build().unwrap());
+    // Expired, and not purged: with the live ones they are more than one page of what the store lists.
+    for _ in 0..60 {
+        drop(world.login("alice").await);
+    }
+    world.clock.advance(Duration::from_secs(86_400 * 30));
     let mut expected = HashSet::new();
     for _ in 0..105 {
         world.clock.advance(Duration::from_millis(1));
