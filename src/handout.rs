@@ -96,6 +96,8 @@ pub(crate) struct Place<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) session_id: SessionId,
     pub(crate) lock_index: u8,
+    /// What whoever has it was told of, or is about to be.
+    pub(crate) wrong_pins_before: u16,
 }
 
 /// Draws a token, hands it out, and forgets it: what remains is its digest for the server.
@@ -116,6 +118,11 @@ pub(crate) fn mint<H: Handout, R: CryptoRng + ?Sized>(
     };
     let kind = handle.lock_kind.as_u8();
     let digest = pepper.digest(place.subject, place.session_id, kind, &handle.wrap_id, token.expose_secret());
-    let wrap = Wrap { id: handle.wrap_id.clone(), digest: Some(digest), attempts: Attempts::default() };
+    let wrap = Wrap {
+        id: handle.wrap_id.clone(),
+        digest: Some(digest),
+        attempts: Attempts::default(),
+        wrong_pins_before: place.wrong_pins_before,
+    };
     (wrap, handout.hand_out(FreshToken { token, handle: &handle, pepper }, rng))
 }

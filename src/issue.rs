@@ -68,7 +68,7 @@ pub fn issue<H: Handout, R: CryptoRng + ?Sized>(
     rng: &mut R,
 ) -> Issued<H::Token> {
     let (id, index, kind) = (SessionId::random(rng), 0, handout.lock_kind());
-    let place = Place { subject: &login.subject, session_id: id, lock_index: index };
+    let place = Place { subject: &login.subject, session_id: id, lock_index: index, wrong_pins_before: 0 };
     let (wrap, device_token) = mint(&place, handout, context.keys, rng);
     let state = SessionState {
         id,
@@ -79,7 +79,6 @@ pub fn issue<H: Handout, R: CryptoRng + ?Sized>(
         last_used_at: context.now,
         last_seen: context.seen.kept(context.remembered),
         wrong_pins: 0,
-        reported_wrong_pins: 0,
         locks: vec![Lock::new(index, kind, wrap, context.now, UnixTime::default())],
     };
     Issued { state, device_token }

@@ -24,7 +24,7 @@ pub enum Event {
         session_id: SessionId,
         /// Whose.
         subject: Subject,
-        /// Wrong PINs since the last unlock. Tell the user when there were any.
+        /// Wrong PINs since what was presented had been handed out. Tell the user when there were any.
         failed_attempts: u16,
     },
     /// A PIN was changed.

@@ -54,7 +54,7 @@
 //! // A code was typed: charge the recipient, then the challenge, then look.
 //! # let typed = sms.expose_secret().rsplit_once('#').unwrap().1.parse()?;
 //! let open = challenge.admit(&handle, &OtpPurpose::login(), &typed, &context)?;
-//! let (mut guess, counted) = counted.charge_guess(&context)?.replaced(Swap::Replaced).unwrap();
+//! let (mut guess, counted) = counted.charge_guess(challenge.digits(), &context)?.replaced(Swap::Replaced).unwrap();
 //! let (charged, challenge) = open.charge(&mut guess)?.replaced(Swap::Replaced).unwrap();
 //! let right = charged.judge(&context).expect("this one is right");
 //! // Use the challenge up; then the evidence comes out, and the recipient's guess need not count.

@@ -234,19 +234,19 @@ mod tests {
     const ROOM: u32 = 1 << 20;
 
     /// With a pool that nobody waits for.
-    fn sessions() -> Sessions {
+    fn sessions() -> Result<Sessions, Box<dyn std::error::Error>> {
         let secret = |mark: u8| -> Vec<u8> { (0..32).map(|at: u8| at ^ mark).collect() };
-        let key_ring = KeyRing::new(Pepper::new(PepperId(1), secret(0)).unwrap(), secret(64)).unwrap();
-        let key = AccessTokenKey::hs256("k", &secret(128)).unwrap();
-        let access_tokens = AccessTokens::new(key, "issuer", "audience", "client").unwrap();
-        let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();
+        let key_ring = KeyRing::new(Pepper::new(PepperId(1), secret(0))?, secret(64))?;
+        let key = AccessTokenKey::hs256("k", &secret(128))?;
+        let access_tokens = AccessTokens::new(key, "issuer", "audience", "client")?;
+        let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build()?;
         let builder = Sessions::builder(key_ring, MemoryStore::default(), access_tokens).policy(policy);
-        builder.kdf_pool(KdfPool::new(ROOM, Duration::from_millis(30))).build().unwrap()
+        Ok(builder.kdf_pool(KdfPool::new(ROOM, Duration::from_millis(30))).build()?)
     }
 
     #[tokio::test]
     async fn who_unwraps_on_the_device_needs_no_room_for_the_kdf() {
-        let sessions = sessions();
+        let sessions = sessions().unwrap();
         let (login, pin) = (|| FullLogin::vouched_by_host(Subject::new("alice").unwrap()), Pin::new("739216").unwrap());
         let wrapped = sessions.login(login(), pin.clone()).await.unwrap().device_token;
         let taken = sessions.0.kdf.reserve(ROOM).await.unwrap();
@@ -260,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_and_a_subject_take_no_more_turns_than_theirs() {
-        let sessions = sessions();
+        let sessions = sessions().unwrap();
         let service = &*sessions.0;
         let owner = |name: &str| service.keys.owner(&Subject::new(name).unwrap());
         let session = |mark: u8| Some(SessionId::from_bytes([mark; 16]));

@@ -71,6 +71,9 @@ pub(crate) struct Wrap {
     /// `None` once the budget is used up: then nothing is left to test a PIN against.
     pub(crate) digest: Option<TokenDigest>,
     pub(crate) attempts: Attempts,
+    /// How many wrong PINs the session had when it was handed out. Whoever opens it is told of all since then: also if
+    /// a thief was told before, or an answer got lost.
+    pub(crate) wrong_pins_before: u16,
 }
 
 impl Wrap {
@@ -152,8 +155,6 @@ pub struct SessionState {
     pub(crate) last_seen: LastSeen,
     /// Wrong verdicts since login, charges in flight included. Never reset.
     pub(crate) wrong_pins: u16,
-    /// How many of them an unlock has reported already.
-    pub(crate) reported_wrong_pins: u16,
     /// 1 to 4.
     pub(crate) locks: Vec<Lock>,
 }
@@ -235,6 +236,19 @@ impl SessionState {
         let [drawn, ..] = rng.next_u64().to_be_bytes();
         let free = |index: &u8| self.locks.iter().all(|lock| lock.index != *index);
         (0..=u8::MAX).map(|step| drawn.wrapping_add(step)).find(free).expect("there are fewer locks than indexes")
+    }
+
+    /// One charge was not of a wrong PIN. Nothing that was handed out meanwhile may have it for told.
+    pub(crate) fn withdraw_wrong_pin(&mut self) {
+        self.wrong_pins = self.wrong_pins.saturating_sub(1);
+        for wrap in self.locks.iter_mut().flat_map(Lock::wraps_mut) {
+            wrap.wrong_pins_before = wrap.wrong_pins_before.min(self.wrong_pins);
+        }
+    }
+
+    /// Since when a key of the device's platform opens the session, too.
+    pub(crate) fn device_key_since(&self) -> Option<UnixTime> {
+        self.locks.iter().find(|lock| lock.kind == LockKind::DeviceKey).map(|lock| lock.set_at)
     }
 
     /// Whether no wrap of any lock grants another guess, so that only a full login helps.

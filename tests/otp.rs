@@ -162,7 +162,7 @@ impl World {
             Err(refused) => return Answer::Refused(refused),
         };
         let recipient = state.recipient().as_str().to_owned();
-        let guessed = self.recipients[&recipient].charge_guess(&self.context());
+        let guessed = self.recipients[&recipient].charge_guess(state.digits(), &self.context());
         let (mut guess, counted) = match guessed {
             Ok(step) => step.replaced(Swap::Replaced).unwrap(),
             Err(OtpThrottled { retry_at }) => return Answer::Throttled { retry_at },
@@ -215,7 +215,7 @@ fn two_right_codes_at_once_are_one_login() {
     let judged = |state: &ChallengeState| {
         let open = state.admit(&sent.handle, &OtpPurpose::login(), &code, &world.context()).unwrap();
         let (mut guess, _) =
-            world.recipients[PHONE].charge_guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+            world.recipients[PHONE].charge_guess(6, &world.context()).unwrap().replaced(Swap::Replaced).unwrap();
         let (charged, state) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
         (charged.judge(&world.context()).unwrap(), state)
     };
@@ -233,7 +233,7 @@ fn evidence_is_of_one_recipient_and_one_challenge() {
     let (of_alice, of_bob) = (world.challenges[&alice.handle.id()].clone(), world.challenges[&bob.handle.id()].clone());
     let code = code_in(&alice.sms.unwrap());
     let guess = |number: &str| {
-        let charged = world.recipients[number].charge_guess(&world.context()).unwrap();
+        let charged = world.recipients[number].charge_guess(6, &world.context()).unwrap();
         charged.replaced(Swap::Replaced).unwrap()
     };
     let open = |code: &OtpCode| of_alice.admit(&alice.handle, &OtpPurpose::login(), code, &world.context()).unwrap();
@@ -271,9 +271,9 @@ fn evidence_is_of_one_recipient_and_one_challenge() {
 fn what_is_taken_back_is_ones_own() {
     let mut world = World::new();
     let ours = RecipientState::new(phone());
-    let (first, one) = ours.charge_guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+    let (first, one) = ours.charge_guess(6, &world.context()).unwrap().replaced(Swap::Replaced).unwrap();
     world.advance(10);
-    let (second, both) = one.charge_guess(&world.context()).unwrap().replaced(Swap::Replaced).unwrap();
+    let (second, both) = one.charge_guess(6, &world.context()).unwrap().replaced(Swap::Replaced).unwrap();
     let (first, second) = (first.give_back().unwrap(), second.give_back().unwrap());
     assert_eq!(both.refund_guess(&second), one);
     assert_ne!(both.refund_guess(&first), one);
@@ -592,6 +592,37 @@ fn a_challenge_keeps_its_digits() {
     world.advance(60);
     assert_eq!(code_in(&world.resend(&sent.handle).unwrap()), code);
     assert_eq!(world.check(&sent.handle, &code.parse().unwrap()), Answer::LoggedIn("alice".into()));
+}
+
+/// A challenge with a short code, presented where codes are long and may be guessed at more often.
+#[test]
+fn a_short_code_takes_no_more_guesses_than_short_codes_may() {
+    let long = OtpPolicy::builder(8).tries(10).guesses_per_day(100).build().unwrap();
+    let mut world = World::new();
+    let mut looked_at = 0;
+    for _ in 0..5 {
+        world.policy = OtpPolicy::builder(4).build().unwrap();
+        let sent = world.start().unwrap();
+        let code = code_in(&sent.sms.unwrap());
+        world.policy = long.clone();
+        while let Answer::Wrong { .. } = world.check(&sent.handle, &other_than(&code)) {
+            looked_at += 1;
+        }
+        world.advance(600);
+    }
+    assert_eq!(looked_at, 10, "one guess of a thousand codes");
+}
+
+/// Guesses at long codes are cheap: one does not pay for a look at a short one.
+#[test]
+fn a_guess_pays_for_codes_of_its_length() {
+    let mut world = World::with(OtpPolicy::builder(4).build().unwrap());
+    let sent = world.start().unwrap();
+    let (code, state) = (code_in(&sent.sms.unwrap()).parse().unwrap(), &world.challenges[&sent.handle.id()]);
+    let charged = world.recipients[PHONE].charge_guess(8, &world.context()).unwrap();
+    let (mut guess, _) = charged.replaced(Swap::Replaced).unwrap();
+    let open = state.admit(&sent.handle, &OtpPurpose::login(), &code, &world.context()).unwrap();
+    assert_eq!(open.charge(&mut guess).err(), Some(ChallengeRefused::Invalid));
 }
 
 #[test]

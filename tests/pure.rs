@@ -378,11 +378,16 @@ fn golden(text: &str) -> (&str, Vec<u8>) {
 /// opens.
 #[test]
 fn formats_are_kept() {
-    let versions = [include_str!("golden/session_1.txt"), include_str!("golden/session_2.txt")].map(golden);
+    let versions = [
+        include_str!("golden/session_1.txt"),
+        include_str!("golden/session_2.txt"),
+        include_str!("golden/session_3.txt"),
+    ];
+    let versions = versions.map(golden);
     let mut fixture = Fixture::new();
     let issued = fixture.issue();
     let record = session_record(&fixture.keys, &issued.state, 1, issued.state.expires_at(&fixture.policy));
-    assert_eq!((issued.device_token.as_str(), &record.body), (versions[1].0, &versions[1].1));
+    assert_eq!((issued.device_token.as_str(), &record.body), (versions[2].0, &versions[2].1));
 
     for (wrapped, body) in versions {
         let old = pinlatch::record::Record { body, ..record.clone() };

@@ -14,6 +14,8 @@ pub(crate) type Wrap = usize;
 struct Guesses {
     failures: usize,
     throttled_until: u64,
+    /// Wrong PINs of the session that were told when the wrap was handed out.
+    told: usize,
 }
 
 pub(crate) struct Session {
@@ -23,7 +25,6 @@ pub(crate) struct Session {
     changed: u64,
     ended: bool,
     wrong: usize,
-    told: usize,
     /// The current one, and those that may follow it.
     current: Wrap,
     pending: Vec<Wrap>,
@@ -33,19 +34,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(owner: usize, first: Wrap, now: u64) -> Self {
         let guesses = HashMap::from([(first, Guesses::default())]);
-        let (ended, wrong, told) = (false, 0, 0);
-        Self {
-            owner,
-            created: now,
-            used: now,
-            changed: now,
-            ended,
-            wrong,
-            told,
-            current: first,
-            pending: vec![],
-            guesses,
-        }
+        let (ended, wrong) = (false, 0);
+        Self { owner, created: now, used: now, changed: now, ended, wrong, current: first, pending: vec![], guesses }
     }
 
     pub(crate) fn is_live(&self, now: u64) -> bool {
@@ -56,7 +46,7 @@ impl Session {
         self.ended = true;
     }
 
-    /// The code of the error, or how many wrong PINs there were since the last unlock.
+    /// The code of the error, or how many wrong PINs there were since the wrap was handed out.
     pub(crate) fn unlock(&mut self, wrap: Wrap, right: bool, next: Wrap, now: u64) -> Result<usize, &'static str> {
         self.prove(wrap, right, now)?;
         if self.pending.len() == 2 {
@@ -64,17 +54,16 @@ impl Session {
             self.changed = now;
         }
         self.pending.push(next);
-        self.guesses.insert(next, Guesses::default());
-        let failed = self.wrong - self.told;
-        self.told = self.wrong;
-        Ok(failed)
+        self.guesses.insert(next, Guesses { told: self.wrong, ..Guesses::default() });
+        Ok(self.wrong - self.guesses[&wrap].told)
     }
 
     pub(crate) fn change_pin(&mut self, wrap: Wrap, right: bool, next: Wrap, now: u64) -> Result<(), &'static str> {
         self.prove(wrap, right, now)?;
         (self.current, self.changed) = (next, now);
         self.pending.clear();
-        self.guesses.insert(next, Guesses::default());
+        let told = self.guesses[&wrap].told;
+        self.guesses.insert(next, Guesses { told, ..Guesses::default() });
         Ok(())
     }
 

@@ -33,7 +33,7 @@ impl Everything {
         let ring = KeyRing::new(Pepper::new(PepperId(1), rng.secret()).unwrap(), rng.secret()).unwrap();
         let (keys, subject) = (ring.keys(&Tenant::default()), Subject::new("alice").unwrap());
         let session_id = SessionId::random(rng);
-        let place = Place { subject: &subject, session_id, lock_index: 0 };
+        let place = Place { subject: &subject, session_id, lock_index: 0, wrong_pins_before: 0 };
         let (database, token) = mint(&place, &InClear::ClientPin, &keys, rng);
         let (kdf, salt) = (ClientKdf::danger_fast_for_tests(), LockSalt::random(rng));
         let local = ClientPin::stretch(&pins[right], kdf, salt, memory).lock(token).unwrap();

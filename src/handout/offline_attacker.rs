@@ -36,7 +36,7 @@ impl Everything {
         let ring = KeyRing::new(Pepper::new(PepperId(1), rng.secret()).unwrap(), rng.secret()).unwrap();
         let (keys, subject) = (ring.keys(&Tenant::default()), Subject::new("alice").unwrap());
         let session_id = SessionId::random(rng);
-        let place = Place { subject: &subject, session_id, lock_index: 0 };
+        let place = Place { subject: &subject, session_id, lock_index: 0, wrong_pins_before: 0 };
         let stretched = StretchTask::for_upgrade(&pins[right], PARAMS, rng).run(memory);
         let (database, wrapped) = mint(&place, &stretched, &keys, rng);
         Self { wrapped, keys, database, subject, session_id, pins, right }

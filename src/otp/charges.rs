@@ -66,6 +66,7 @@ pub struct ReturnedGuess(ChargedGuess);
 #[derive(Debug)]
 pub struct ChargedGuess {
     pub(super) recipient: Recipient,
+    pub(super) digits: u8,
     at: UnixTime,
     pub(super) look: Look,
 }
@@ -99,13 +100,17 @@ impl RecipientState {
         if failed.recipient == self.recipient { self.message_failed(failed.message) } else { self.clone() }
     }
 
-    /// Counts a guess, before the code is looked at.
+    /// Counts a guess at codes of so many [digits](super::ChallengeState::digits), before one is looked at.
     ///
     /// # Errors
     /// [`OtpThrottled`].
-    pub fn charge_guess(&self, context: &OtpContext<'_>) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
-        let state = self.add_guess(context.policy, context.now)?;
-        let evidence = ChargedGuess { recipient: self.recipient.clone(), at: context.now, look: Look::NotYet };
+    pub fn charge_guess(
+        &self,
+        digits: u8,
+        context: &OtpContext<'_>,
+    ) -> Result<Unstored<Self, ChargedGuess>, OtpThrottled> {
+        let state = self.add_guess(digits, context.policy, context.now)?;
+        let evidence = ChargedGuess { recipient: self.recipient.clone(), digits, at: context.now, look: Look::NotYet };
         Ok(Unstored { state, evidence })
     }
 

@@ -130,12 +130,14 @@ impl<'a> OpenChallenge<'a> {
     /// Charges the challenge, after its recipient.
     ///
     /// # Errors
-    /// [`ChallengeRefused::Invalid`] if another recipient was charged, or the charge has paid for a look before.
+    /// [`ChallengeRefused::Invalid`] if another recipient was charged or for codes of other digits, or the charge has
+    /// paid for a look before.
     pub fn charge(
         self,
         guess: &'a mut ChargedGuess,
     ) -> Result<Unstored<ChallengeState, ChargedTry<'a>>, ChallengeRefused> {
-        if guess.recipient != self.state.recipient || guess.look != Look::NotYet {
+        let pays = guess.recipient == self.state.recipient && guess.digits == self.state.digits;
+        if !pays || guess.look != Look::NotYet {
             return Err(ChallengeRefused::Invalid);
         }
         let state = ChallengeState { tries: self.state.tries.saturating_add(1), ..self.state };
@@ -155,7 +157,8 @@ impl ChargedTry<'_> {
         let right = expected.map_or_else(|| Choice::from(0), |expected| expected.is(&self.code));
         if !bool::from(right & !leads_nowhere) {
             self.guess.look = Look::Wrong;
-            return Err(WrongCode { tries_remaining: context.policy.tries().saturating_sub(self.state.tries) });
+            let tries = context.policy.tries_of(self.state.digits);
+            return Err(WrongCode { tries_remaining: tries.saturating_sub(self.state.tries) });
         }
         self.guess.look = Look::Right;
         Ok(RightCode { challenge: self.state.id })

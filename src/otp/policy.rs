@@ -123,12 +123,29 @@ impl OtpPolicy {
         10_u32.pow(self.digits as u32)
     }
 
+    /// `tries`, for a challenge whose codes have so many digits.
+    pub(super) fn tries_of(&self, digits: u8) -> u8 {
+        self.tries.min(most_guesses(digits))
+    }
+
+    /// `guesses_per_day`, where codes have so many digits: under whatever policy a challenge was begun, it takes no more
+    /// guesses than any policy for its codes could grant.
+    pub(super) fn guesses_per_day_of(&self, digits: u8) -> u8 {
+        self.guesses_per_day.min(most_guesses(digits))
+    }
+
     /// How long to wait after so many messages.
     #[must_use]
     pub fn cool_down(&self, sent: usize) -> Duration {
         let at = sent.saturating_sub(1).min(self.cool_downs.len() - 1);
         self.cool_downs[at]
     }
+}
+
+/// One guess of a thousand codes, and no more than 100.
+fn most_guesses(digits: u8) -> u8 {
+    let codes = 10_u32.saturating_pow(digits.into());
+    u8::try_from(codes / 1000).unwrap_or(u8::MAX).min(100)
 }
 
 impl OtpPolicyBuilder {
@@ -149,9 +166,7 @@ impl OtpPolicyBuilder {
             (Duration::from_secs(min)..=Duration::from_secs(max)).contains(duration)
         };
         let digits = OtpPolicy::DIGITS.contains(&policy.digits);
-        // One guess of a thousand codes; what is bounded above fits.
-        let most_guesses = if digits { policy.codes() / 1000 } else { 0 }.min(100);
-        let guesses = u32::from(policy.tries)..=most_guesses;
+        let guesses = policy.tries..=most_guesses(policy.digits);
         let waits = policy.cool_downs.iter().all(|wait| secs(wait, 15, HOUR));
         let checks = [
             ("digits", "4 to 8", digits),
@@ -160,7 +175,7 @@ impl OtpPolicyBuilder {
             (
                 "guesses_per_day",
                 "`tries` to 100, and one of a thousand codes",
-                guesses.contains(&u32::from(policy.guesses_per_day)),
+                guesses.contains(&policy.guesses_per_day),
             ),
             ("cool_downs", "1 to 10 of them, 15 seconds to 1 hour each", {
                 waits && (1..=10).contains(&policy.cool_downs.len())

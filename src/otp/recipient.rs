@@ -121,10 +121,10 @@ impl RecipientState {
     }
 
     /// Charges a code before it is looked at.
-    pub(super) fn add_guess(&self, policy: &OtpPolicy, now: UnixTime) -> Result<Self, OtpThrottled> {
+    pub(super) fn add_guess(&self, digits: u8, policy: &OtpPolicy, now: UnixTime) -> Result<Self, OtpThrottled> {
         let mut state = self.clone();
         state.forget(now);
-        let over = state.guesses.len().checked_sub(policy.guesses_per_day().into());
+        let over = state.guesses.len().checked_sub(policy.guesses_per_day_of(digits).into());
         if let Some(oldest) = over.and_then(|at| state.guesses.get(at)) {
             return Err(OtpThrottled { retry_at: oldest.saturating_add(OtpPolicy::DAY) });
         }

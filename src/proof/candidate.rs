@@ -13,7 +13,6 @@ use crate::id::SessionId;
 use crate::time::UnixTime;
 
 /// A signature that fits the profile. Whose it is, and whether it matches, is not known yet.
-#[derive(Debug)]
 #[must_use = "a signature that was not verified says nothing"]
 pub struct Candidate<'a> {
     /// What the signature says; a message leaves it to its access token.
@@ -26,11 +25,18 @@ pub struct Candidate<'a> {
 }
 
 /// What the MAC is of.
-#[derive(Debug)]
 pub(super) enum Signed<'a> {
     /// A signature base.
     Base(String),
     Message(Envelope<'a>),
+}
+
+/// For logs: without the token and what else is signed.
+impl core::fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut shown = f.debug_struct("Candidate");
+        shown.field("session_id", &self.session_id).field("created", &self.created).finish_non_exhaustive()
+    }
 }
 
 /// What stands in `Signature-Input` beside the components.

@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 ///     parts: &[("call", b"transfer"), ("payload", payload)],
 /// };
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MessageParts<'a> {
     /// A token that is bound to the key.
     pub access_token: &'a str,
@@ -31,11 +31,18 @@ pub struct MessageParts<'a> {
 }
 
 /// What a MAC is of: the parts, the time in seconds since 1970, and the nonce.
-#[derive(Debug)]
 pub(super) struct Envelope<'a> {
     parts: MessageParts<'a>,
     created: u64,
     nonce: [u8; 16],
+}
+
+/// For logs: without the token, and without what the parts say.
+impl core::fmt::Debug for MessageParts<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let names: Vec<_> = self.parts.iter().map(|(name, _)| name).collect();
+        f.debug_struct("MessageParts").field("service", &self.service).field("parts", &names).finish_non_exhaustive()
+    }
 }
 
 const PREFIX: &str = "plm1_";

@@ -4,7 +4,7 @@ use super::fields::Component;
 use super::origin::Origin;
 
 /// The parts of a request that a signature may cover, as they arrived.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RequestParts<'a> {
     /// `POST`, as it stands in the request.
     pub method: &'a str,
@@ -27,7 +27,7 @@ pub struct RequestParts<'a> {
 }
 
 /// A response as far as a signature covers it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ResponseParts<'a> {
     /// Such as 200.
     pub status: u16,
@@ -44,6 +44,33 @@ pub enum Body {
     Absent,
     /// Of whatever length, be it unknown yet. Its digest must be signed.
     Present,
+}
+
+/// For logs, where tokens and cookies have no place: of headers the names, and of a query that there is one.
+impl core::fmt::Debug for RequestParts<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RequestParts")
+            .field("method", &self.method)
+            .field("scheme", &self.scheme)
+            .field("authority", &self.authority)
+            .field("path", &self.path)
+            .field("has_query", &self.query.is_some())
+            .field("headers", &names(self.headers))
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// For logs: what the answer says is nobody's business there.
+impl core::fmt::Debug for ResponseParts<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut shown = f.debug_struct("ResponseParts");
+        shown.field("status", &self.status).field("headers", &names(self.headers)).finish_non_exhaustive()
+    }
+}
+
+fn names<'a>(headers: &[(&'a str, &[u8])]) -> Vec<&'a str> {
+    headers.iter().map(|(name, _)| *name).collect()
 }
 
 /// Why a component has no value that could be signed.

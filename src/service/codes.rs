@@ -85,8 +85,8 @@ pub struct OneTimeCodesBuilder(Codes);
 
 impl Sessions {
     /// One-time codes of this tenant, with the same secrets, store, clock and observer: who sends the messages, and
-    /// what stands in them. All that are made of one tenant's sessions share what they count for a recipient; take one
-    /// for each policy, and present a challenge to the one that began it.
+    /// what stands in them. All that are made of one tenant's sessions share what they count for a recipient. Take one
+    /// for each policy; a challenge that was begun under another takes no more guesses than its codes' length allows.
     pub fn one_time_codes(&self, sender: impl SmsSender + 'static, template: SmsTemplate) -> OneTimeCodesBuilder {
         OneTimeCodesBuilder(Codes {
             service: Arc::clone(&self.0),

@@ -27,6 +27,8 @@ pub struct SessionInfo {
     pub last_used_at: UnixTime,
     /// When it ends if nothing happens any more.
     pub expires_at: UnixTime,
+    /// Since when a key of the device's platform opens it, too.
+    pub device_key_since: Option<UnixTime>,
     /// Whether its PIN guesses are used up, so that only a full login helps.
     pub locked_out: bool,
 }
@@ -141,6 +143,7 @@ impl Sessions {
             created_at: state.created_at(),
             last_used_at: state.last_used_at(),
             expires_at: state.expires_at(policy),
+            device_key_since: state.device_key_since(),
             locked_out: state.is_locked_out(policy),
         };
         Ok(live.into_iter().map(info).collect())
@@ -176,13 +179,22 @@ impl Sessions {
         Ok(service.end(session_id).await?)
     }
 
-    /// Ends all sessions of a subject, in one write.
+    /// Ends all sessions of a subject, in one write, and then removes what is stored of them: nothing is left to test
+    /// PINs against, for who also has the pepper and a device.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]. Repeat the call: they may have ended, and some of them still be stored.
     pub async fn revoke_all(&self, subject: &Subject) -> Result<(), StoreError> {
-        self.0.renew_epoch(subject).await?;
-        self.0.report(&Event::RevokedAll { subject: subject.clone() });
+        let service = &*self.0;
+        service.renew_epoch(subject).await?;
+        service.report(&Event::RevokedAll { subject: subject.clone() });
+        let now = service.now();
+        let state = service.load_subject(subject, now).await?;
+        // One that cannot be read is none that a PIN opens; one that began since is live.
+        let (sessions, _) = service.list_states(service.keys.owner(subject)).await?;
+        for ended in sessions.iter().filter(|it| it.check_live(state.as_ref(), &service.policy, now).is_err()) {
+            service.remove_session(ended.id()).await?;
+        }
         Ok(())
     }
 

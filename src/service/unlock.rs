@@ -35,8 +35,15 @@ pub struct UnlockedSession<T = WrappedToken> {
     pub grant: Grant,
     /// Replaces the one that was presented, in one storage write. A token in clear is wrapped by the client first.
     pub device_token: T,
-    /// Wrong PINs since the last unlock. Tell the user when there were any.
+    /// Wrong PINs since the presented token was handed out, or more with another copy of it. Tell the user when there
+    /// were any. Who opens the same token again, after an answer got lost, is told again.
     pub failed_attempts: u16,
+    /// When the session was used before this; the login counts as the first time, and renewals count. Show it: a user
+    /// notices a time at which it was somebody else.
+    pub previous_use_at: UnixTime,
+    /// Since when a key of the device's platform opens the session, too. A device that has none should warn its user,
+    /// and [remove](Sessions::remove_device_key) it: whoever knew the PIN has added it elsewhere.
+    pub device_key_since: Option<UnixTime>,
     /// When the session ends if nothing happens any more.
     pub session_expires_at: UnixTime,
 }
@@ -218,6 +225,8 @@ impl Service {
             grant,
             device_token: unlocked.device_token,
             failed_attempts: unlocked.failed_attempts,
+            previous_use_at: unlocked.previous_use_at,
+            device_key_since: unlocked.device_key_since,
             session_expires_at: unlocked.session_expires_at,
         }
     }

@@ -1,5 +1,5 @@
-//! The bytes of a session's record, version 2. Version 1, which did not know where a session was last used and when a
-//! PIN was set, is still read.
+//! The bytes of a session's record, version 3. Earlier ones are still read: 1, which did not know where a session was
+//! last used and when a PIN was set, and 2, which did not know for each wrap which wrong PINs were told with it.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::id::{DeviceLabel, SessionId, Subject};
 use crate::situation::{LastSeen, Place, Position};
 use crate::token::{Epoch, TokenDigest, WrapId};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl SessionState {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -23,7 +23,6 @@ impl SessionState {
         out.time(self.last_used_at);
         encode_last_seen(&self.last_seen, &mut out);
         out.u16(self.wrong_pins);
-        out.u16(self.reported_wrong_pins);
         out.u8(u8::try_from(self.locks.len()).expect("at most four locks"));
         for lock in &self.locks {
             out.u8(lock.index);
@@ -52,7 +51,6 @@ impl SessionState {
             last_used_at: input.time()?,
             last_seen: if version == 1 { LastSeen::default() } else { decode_last_seen(&mut input)? },
             wrong_pins: input.u16()?,
-            reported_wrong_pins: input.u16()?,
             locks: decode_locks(version, &mut input)?,
         };
         input.finish()?;
@@ -86,6 +84,7 @@ fn encode_wrap(wrap: &Wrap, out: &mut Writer) {
     out.bytes(wrap.id.expose_secret());
     out.u8(wrap.attempts.failures);
     out.time(wrap.attempts.throttled_until);
+    out.u16(wrap.wrong_pins_before);
     out.u8(wrap.digest.is_some().into());
     if let Some(digest) = &wrap.digest {
         out.bytes(digest.expose_secret());
@@ -114,14 +113,16 @@ fn decode_label(text: &str) -> Result<Option<DeviceLabel>, Malformed> {
 }
 
 fn decode_locks(version: u8, input: &mut Reader<'_>) -> Result<Vec<Lock>, Malformed> {
+    // Once the session knew what was told, with whatever wrap.
+    let told = if version < 3 { Some(input.u16()?) } else { None };
     let count = usize::from(input.u8()?);
     if !(1..=SessionState::MAX_LOCKS).contains(&count) {
         return Err(Malformed);
     }
-    (0..count).map(|_| decode_lock(version, input)).collect()
+    (0..count).map(|_| decode_lock(version, told, input)).collect()
 }
 
-fn decode_lock(version: u8, input: &mut Reader<'_>) -> Result<Lock, Malformed> {
+fn decode_lock(version: u8, told: Option<u16>, input: &mut Reader<'_>) -> Result<Lock, Malformed> {
     let index = input.u8()?;
     let kind = LockKind::from_u8(input.u8()?).ok_or(Malformed)?;
     let changed_at = input.time()?;
@@ -131,15 +132,16 @@ fn decode_lock(version: u8, input: &mut Reader<'_>) -> Result<Lock, Malformed> {
     if pending > Lock::MAX_PENDING {
         return Err(Malformed);
     }
-    let current = decode_wrap(input)?;
-    let pending = (0..pending).map(|_| decode_wrap(input)).collect::<Result<_, _>>()?;
+    let current = decode_wrap(told, input)?;
+    let pending = (0..pending).map(|_| decode_wrap(told, input)).collect::<Result<_, _>>()?;
     Ok(Lock { index, kind, current, pending, changed_at, set_at })
 }
 
-fn decode_wrap(input: &mut Reader<'_>) -> Result<Wrap, Malformed> {
+fn decode_wrap(told: Option<u16>, input: &mut Reader<'_>) -> Result<Wrap, Malformed> {
     Ok(Wrap {
         id: WrapId::from_bytes(input.array()?),
         attempts: Attempts { failures: input.u8()?, throttled_until: input.time()? },
+        wrong_pins_before: told.map_or_else(|| input.u16(), Ok)?,
         digest: decode_flag(input)?.then(|| input.array()).transpose()?.map(TokenDigest::from_bytes),
     })
 }
@@ -162,6 +164,7 @@ mod tests {
             id: WrapId::from_bytes([mark; 16]),
             digest: (mark != 3).then(|| TokenDigest::from_bytes([mark; 32])),
             attempts: Attempts { failures: mark, throttled_until: UnixTime::from_secs(mark.into()) },
+            wrong_pins_before: mark.into(),
         }
     }
 
@@ -185,7 +188,6 @@ mod tests {
             last_used_at: UnixTime::from_secs(2),
             last_seen: seen(),
             wrong_pins: 3,
-            reported_wrong_pins: 1,
             locks: vec![lock],
         }
     }
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn other_versions_are_refused() {
         let mut bytes = state().encode();
-        for version in [0, 3] {
+        for version in [0, 4] {
             bytes[0] = version;
             assert!(SessionState::decode(state().id, &bytes).is_err());
         }

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::handout::{Handout, InClear, Place, mint};
 use crate::id::{SessionId, Subject};
 use crate::plain::PlainToken;
-use crate::session::{Lock, LockKind, SessionState, Wrap};
+use crate::session::{Lock, LockKind, SessionState};
 use crate::subject::SubjectState;
 use crate::time::UnixTime;
 use crate::wrap::WrappedToken;
@@ -18,7 +18,8 @@ use crate::wrap::WrappedToken;
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
 ///     session_id: unreachable!(), subject: unreachable!(), device_token: unreachable!(), failed_attempts: unreachable!(),
-///     session_expires_at: unreachable!(), lock_kind: unreachable!(), unlocked_at: unreachable!(),
+///     previous_use_at: unreachable!(), device_key_since: unreachable!(), session_expires_at: unreachable!(),
+///     lock_kind: unreachable!(), unlocked_at: unreachable!(),
 /// };
 /// ```
 #[derive(Debug)]
@@ -31,8 +32,12 @@ pub struct Unlocked<T = WrappedToken> {
     pub subject: Subject,
     /// The next token.
     pub device_token: T,
-    /// Wrong PINs since the last unlock, through any copy of any wrap.
+    /// Wrong PINs since the presented token was handed out, through any copy of any wrap.
     pub failed_attempts: u16,
+    /// When the session was used before this; the login counts as the first time.
+    pub previous_use_at: UnixTime,
+    /// Since when a key of the device's platform opens it, too.
+    pub device_key_since: Option<UnixTime>,
     /// When the session ends if nothing happens any more.
     pub session_expires_at: UnixTime,
     /// What kind of lock was opened.
@@ -50,6 +55,13 @@ pub struct WithDeviceKey<T = WrappedToken> {
     pub unlocked: Unlocked<T>,
     /// What the client wraps under the key of its platform.
     pub device_key_token: PlainToken,
+}
+
+/// What was presented, once its charge is withdrawn.
+struct Withdrawn {
+    /// Where its lock stands.
+    lock: usize,
+    wrong_pins_before: u16,
 }
 
 impl<H: Handout> Proven<'_, H> {
@@ -79,13 +91,15 @@ impl<H: Handout> Proven<'_, H> {
         context: &Context<'_>,
         rng: &mut R,
     ) -> Result<Uncommitted<WithDeviceKey<H::Token>>, Refusal> {
-        let (mut state, unlocked) = self.next_by_pin(state, subject, context, rng)?;
+        let (mut state, mut unlocked) = self.next_by_pin(state, subject, context, rng)?;
         let kind = InClear::DeviceKey.lock_kind();
         let lock_index = state.fresh_lock_index(rng);
-        let place = Place { subject: &state.subject, session_id: state.id, lock_index };
-        let (wrap, device_key_token) = mint(&place, &InClear::DeviceKey, context.keys, rng);
+        let (wrap, device_key_token) =
+            mint(&place(&state, lock_index, state.wrong_pins), &InClear::DeviceKey, context.keys, rng);
         state.locks.retain(|lock| lock.kind != kind);
-        state.locks.push(Lock::new(lock_index, kind, wrap, context.now, whole_second_after(context.now)));
+        // `last_used_at` is this unlock, or a later one by a clock that is ahead.
+        state.locks.push(Lock::new(lock_index, kind, wrap, context.now, whole_second_after(state.last_used_at)));
+        unlocked.device_key_since = state.device_key_since();
         Ok(Uncommitted::new(state, WithDeviceKey { unlocked, device_key_token }))
     }
 
@@ -100,8 +114,9 @@ impl<H: Handout> Proven<'_, H> {
         context: &Context<'_>,
         rng: &mut R,
     ) -> Result<Uncommitted<Unlocked<H::Token>>, Refusal> {
-        let (mut state, unlocked) = self.next_by_pin(state, subject, context, rng)?;
+        let (mut state, mut unlocked) = self.next_by_pin(state, subject, context, rng)?;
         state.locks.retain(|lock| lock.kind.is_pin());
+        unlocked.device_key_since = None;
         Ok(Uncommitted::new(state, unlocked))
     }
 
@@ -120,13 +135,13 @@ impl<H: Handout> Proven<'_, H> {
         rng: &mut R,
     ) -> Result<Uncommitted<Unlocked<H::Token>>, Refusal> {
         let mut state = state.clone();
-        let at = self.by_pin()?.withdraw(&mut state, subject, context)?;
-        let (wrap, device_token) = mint_next(&state, at, new, context, rng);
+        let Withdrawn { lock, wrong_pins_before } = self.by_pin()?.withdraw(&mut state, subject, context)?;
+        let index = state.locks[lock].index;
+        // What was guessed in between is told at the next unlock.
+        let (wrap, device_token) = mint(&place(&state, index, wrong_pins_before), new, context.keys, rng);
         // Beyond every unlock with the old one, also if a server's clock is ahead.
         let set_at = whole_second_after(context.now.max(state.last_used_at));
-        let replacement = Lock::new(state.locks[at].index, new.lock_kind(), wrap, context.now, set_at);
-        state.locks = vec![replacement];
-        // What was guessed in between is told at the next unlock.
+        state.locks = vec![Lock::new(index, new.lock_kind(), wrap, context.now, set_at)];
         let unlocked = self.opened(&mut state, device_token, 0, context);
         Ok(Uncommitted::new(state, unlocked))
     }
@@ -153,33 +168,33 @@ impl<H: Handout> Proven<'_, H> {
         rng: &mut R,
     ) -> Result<(SessionState, Unlocked<H::Token>), Refusal> {
         let mut state = state.clone();
-        let at = self.withdraw(&mut state, subject, context)?;
-        let (wrap, device_token) = mint_next(&state, at, &self.handout, context, rng);
-        state.locks[at].add_pending(wrap, context.now);
-        let failed_attempts = state.wrong_pins.saturating_sub(state.reported_wrong_pins);
-        state.reported_wrong_pins = state.wrong_pins;
+        let Withdrawn { lock, wrong_pins_before } = self.withdraw(&mut state, subject, context)?;
+        let next = place(&state, state.locks[lock].index, state.wrong_pins);
+        let (wrap, device_token) = mint(&next, &self.handout, context.keys, rng);
+        state.locks[lock].add_pending(wrap, context.now);
+        let failed_attempts = state.wrong_pins - wrong_pins_before;
         let unlocked = self.opened(&mut state, device_token, failed_attempts, context);
         Ok((state, unlocked))
     }
 
-    /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage. Returns
-    /// where its lock stands.
+    /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage.
     fn withdraw(
         &self,
         state: &mut SessionState,
         subject: Option<&SubjectState>,
         context: &Context<'_>,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<Withdrawn, Refusal> {
         // The session may have reached its cap by this very charge, which was not a wrong PIN.
-        state.wrong_pins = state.wrong_pins.saturating_sub(1);
+        state.withdraw_wrong_pin();
         let at = locate(self.handle, state, subject, context)?;
         let lock = &mut state.locks[at.lock];
         let wrap = lock.wrap_mut(at.wrap);
         wrap.attempts = wrap.attempts.withdraw(&self.charge);
         // While its last guess was judged, which was right, the budget looked used up to others.
         wrap.digest.get_or_insert_with(|| self.digest.clone());
+        let wrong_pins_before = wrap.wrong_pins_before;
         lock.promote(at.wrap, context.now);
-        Ok(at.lock)
+        Ok(Withdrawn { lock: at.lock, wrong_pins_before })
     }
 
     fn opened<T>(
@@ -189,12 +204,15 @@ impl<H: Handout> Proven<'_, H> {
         failed_attempts: u16,
         context: &Context<'_>,
     ) -> Unlocked<T> {
+        let previous_use_at = state.last_used_at;
         state.touch(context);
         Unlocked {
             session_id: state.id,
             subject: state.subject.clone(),
             device_token,
             failed_attempts,
+            previous_use_at,
+            device_key_since: state.device_key_since(),
             session_expires_at: state.expires_at(context.policy),
             lock_kind: self.handle.lock_kind,
             unlocked_at: context.now,
@@ -207,13 +225,6 @@ const fn whole_second_after(time: UnixTime) -> UnixTime {
     UnixTime::from_secs(time.as_secs() + 1)
 }
 
-fn mint_next<H: Handout, R: CryptoRng + ?Sized>(
-    state: &SessionState,
-    at: usize,
-    handout: &H,
-    context: &Context<'_>,
-    rng: &mut R,
-) -> (Wrap, H::Token) {
-    let lock_index = state.locks[at].index;
-    mint(&Place { subject: &state.subject, session_id: state.id, lock_index }, handout, context.keys, rng)
+const fn place(state: &SessionState, lock_index: u8, wrong_pins_before: u16) -> Place<'_> {
+    Place { subject: &state.subject, session_id: state.id, lock_index, wrong_pins_before }
 }

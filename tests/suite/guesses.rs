@@ -55,6 +55,58 @@ async fn a_right_pin_takes_back_its_own_charge_only() {
     assert_eq!(attempts_remaining, 6);
 }
 
+/// Whoever finds the PIN is told of the guesses that it took; so is the owner, who has the same token.
+#[tokio::test]
+async fn a_thief_who_finds_the_pin_does_not_take_the_warning_away() {
+    let world = World::new();
+    let (copy, told) = (world.wrapped().await, async |wrapped: &str| world.unlock(wrapped, PIN).await.unwrap());
+    for _ in 0..3 {
+        world.code(&copy, WRONG).await;
+    }
+    let found_at = START.saturating_add(MINUTE);
+    world.clock.set(found_at);
+    drop(told(&copy).await);
+    world.clock.advance(MINUTE);
+    let opened = told(&copy).await;
+    assert_eq!((opened.failed_attempts, opened.previous_use_at), (3, found_at));
+    // And once told, not again.
+    assert_eq!(told(opened.device_token.as_str()).await.failed_attempts, 0);
+}
+
+/// The answer that told of them was lost.
+#[tokio::test]
+async fn who_asks_again_is_told_again() {
+    let world = World::new();
+    let wrapped = world.wrapped().await;
+    for _ in 0..3 {
+        world.code(&wrapped, WRONG).await;
+    }
+    let store = world.store.clone();
+    // The charge is the first write, the rotation the second.
+    world.store.before_write(1, async move { store.set_fault(Fault::LoseNextAnswer) });
+    assert_eq!(world.code(&wrapped, PIN).await, "unavailable");
+    let opened = world.unlock(&wrapped, PIN).await.unwrap();
+    // A charge whose outcome nobody knows counts as a wrong PIN.
+    assert!(opened.failed_attempts >= 3, "{}", opened.failed_attempts);
+}
+
+/// A right PIN in flight elsewhere looks like a wrong one for a moment. When it no longer does, a wrong one still counts.
+#[tokio::test]
+async fn a_charge_that_is_taken_back_hides_no_wrong_pin() {
+    let store = Arc::new(MemoryStore::default());
+    let [here, there] =
+        [(); 2].map(|()| World::on(store.clone(), fast().attempts(no_waits()).build().unwrap(), key_ring(1), ""));
+    let wrapped = here.wrapped().await;
+    let (handed_out, copy) = (Arc::new(std::sync::Mutex::new(String::new())), wrapped.clone());
+    let out = handed_out.clone();
+    // Between our charge and what takes it back.
+    here.store.before_write(1, async move { *out.lock().unwrap() = there.next(&copy).await });
+    drop(here.unlock(&wrapped, PIN).await.unwrap());
+    let successor = handed_out.lock().unwrap().clone();
+    assert_eq!(here.code(&successor, WRONG).await, "wrong_pin");
+    assert_eq!(here.unlock(&successor, PIN).await.unwrap().failed_attempts, 1);
+}
+
 /// A thief who guesses between the owner's visits has one budget for the copy, however often the owner comes. Here
 /// every answer to the owner gets lost, so the copied wrap stays the current one: no success of the owner resets it.
 #[tokio::test]

@@ -81,6 +81,9 @@ async fn a_store_that_is_down_is_an_error_that_says_when_to_come_back() {
 
     let error = world.unlock(&wrapped, PIN).await.unwrap_err();
     assert_eq!((error.code(), error.retry_after().is_some()), ("unavailable", true));
+    let change =
+        world.sessions.change_pin(&wrapped, &pin(PIN), pin("902714"), &RequestContext::new()).await.unwrap_err();
+    assert_eq!((change.code(), change.retry_after().is_some()), ("unavailable", true));
     let login = world.sessions.login(FullLogin::vouched_by_host(subject("bob")), pin(PIN)).await.unwrap_err();
     assert_eq!((login.code(), login.retry_after().is_some()), ("unavailable", true));
     assert!(world.sessions.verify(access.as_str()).is_ok(), "stateless verification needs no store");

@@ -68,6 +68,17 @@ impl World {
 }
 
 #[tokio::test]
+async fn a_store_that_is_down_says_when_to_come_back() {
+    let world = World::with(with(renewing()));
+    let token = world.token().await;
+    world.store.set_fault(Fault::Down);
+    let error = world.renew(&token).await.unwrap_err();
+    assert_eq!((error.code(), error.retry_after().is_some()), ("unavailable", true));
+    world.store.set_fault(Fault::None);
+    assert!(world.renew(&token).await.is_ok());
+}
+
+#[tokio::test]
 async fn it_is_off_unless_the_policy_wants_it() {
     let world = World::new();
     let token = world.token().await;

@@ -7,6 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use pinlatch::client::{ClientKdf, ClientPin, DeviceKey};
 use pinlatch::observer::{Event, Observer};
 use pinlatch::pin::NewPin;
+use pinlatch::proof::{Candidate, MessageParts, RequestKey, RequestParts, ResponseParts};
 use pinlatch::stores::SqliteStore;
 use pinlatch::stretch::KdfMemory;
 use pinlatch::{ByToken, FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
@@ -228,6 +229,7 @@ async fn a_client_of_its_own(sessions: &Sessions, output: &Output) -> Vec<String
     let added = sessions.add_device_key(ByToken { session_token: &right }, &RequestContext::new()).await.unwrap();
     let bound = sessions.mint_bound(&added.opened.grant, &()).unwrap();
     output.show(format!("{added:?} {added:#?} {bound:?} {bound:#?}"));
+    show_what_is_signed(output, bound.access_token.as_str(), &bound.request_key);
     let locked = DeviceKey::from_bytes([7; 32]).lock(added.device_key_token).unwrap();
     let new_pin = NewPin::accept(pin(CANARY_PIN), &policy()).unwrap();
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
@@ -252,6 +254,19 @@ async fn a_client_of_its_own(sessions: &Sessions, output: &Output) -> Vec<String
     ];
     let texts = texts.into_iter().map(str::to_owned);
     texts.chain([bound.request_key.to_text().to_string()]).collect()
+}
+
+/// What a host might log of a request, a message and an answer: the token stands in each of them.
+fn show_what_is_signed(output: &Output, token: &str, key: &RequestKey) {
+    let (origin, authorization) = ("https://api.example".parse().unwrap(), format!("Bearer {token}"));
+    let (target, headers) = (format!("/transfer?token={token}"), [("authorization", authorization.as_bytes())]);
+    let request = RequestParts::new("POST", &origin, &target, &headers);
+    let response = ResponseParts { status: 200, headers: &headers, body: token.as_bytes() };
+    let parts = [("payload", token.as_bytes())];
+    let message = MessageParts { access_token: token, service: "wss://api.example", parts: &parts };
+    let signature = key.sign_message(&message, START, &mut rand_core::UnwrapErr(getrandom::SysRng));
+    let candidate = Candidate::read_message(&message, &signature, START).unwrap();
+    output.show(format!("{request:?} {request:#?} {response:?} {message:?} {message:#?} {candidate:?} {candidate:#?}"));
 }
 
 async fn an_edited_row(sessions: &Sessions, store: &SqliteStore, output: &Output) -> String {

@@ -321,6 +321,34 @@ async fn revoking_all_while_a_pin_is_judged_wins() {
     assert_eq!(world.code(&wrapped, PIN).await, "session_ended");
 }
 
+/// What is stored of a session is half of what its PIN could be tried against.
+#[tokio::test]
+async fn revoking_all_leaves_nothing_of_them_in_the_store() {
+    on_each_store(|name, store| async move {
+        let world = World::on(store.clone(), policy(), key_ring(1), "");
+        let rows = async |ids: &[SessionId]| {
+            let mut stored = 0;
+            for id in ids {
+                stored += usize::from(store.load(&SessionState::record_key(*id)).await.unwrap().is_some());
+            }
+            stored
+        };
+        let ended = [world.login("alice").await.session_id, world.login("alice").await.session_id];
+        let others = [world.login("bob").await.session_id];
+        let refused = world.store.clone();
+        // All end with the first write. The second removes a session.
+        world.store.before_write(1, async move { refused.set_fault(Fault::RefuseNextWrite) });
+        assert!(world.sessions.revoke_all(&subject("alice")).await.is_err());
+        assert!(world.sessions.sessions_of(&subject("alice")).await.unwrap().is_empty());
+        let since = [world.login("alice").await.session_id];
+        world.sessions.revoke_others(&subject("alice"), since[0]).await.unwrap();
+        assert_eq!((rows(&ended).await, rows(&since).await), (2, 1), "{name}: only live ones are others");
+        world.sessions.revoke_all(&subject("alice")).await.unwrap();
+        assert_eq!((rows(&ended).await, rows(&since).await, rows(&others).await), (0, 0, 1), "{name}");
+    })
+    .await;
+}
+
 /// After a while a login stores its subject anew. When all sessions are revoked just before, it is not one of them.
 #[tokio::test]
 async fn a_login_that_is_overtaken_by_a_revocation_begins_a_session() {
@@ -343,13 +371,13 @@ async fn a_swap_that_is_overtaken_is_repeated_without_charging_again() {
     let world = World::on(store.clone(), policy(), key_ring(1), "");
     let other = World::on(store, policy(), key_ring(1), "");
     let wrapped = world.wrapped().await;
-    for writes in [0, 1] {
+    for (writes, wrong) in [(0, 1), (1, 2)] {
         let (copy, other) = (wrapped.clone(), other.sessions.clone());
         world.store.before_write(writes, async move {
             other.unlock(&copy, &pin(WRONG), &RequestContext::new()).await.unwrap_err();
         });
         let opened = world.unlock(&wrapped, PIN).await.unwrap();
-        assert_eq!(opened.failed_attempts, 1, "the other server's wrong PIN, and no charge of our own");
+        assert_eq!(opened.failed_attempts, wrong, "the other server's wrong PINs, and no charge of our own");
     }
     let error = world.unlock(&wrapped, WRONG).await.unwrap_err();
     assert!(matches!(error, pinlatch::UnlockError::WrongPin { attempts_remaining: 7, .. }), "{error:?}");

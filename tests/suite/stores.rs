@@ -1,6 +1,7 @@
 //! What is particular to the stores of the crate. That they keep the contract is shown by `tests/conformance.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pinlatch::UnixTime;
 use pinlatch::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
@@ -159,8 +160,20 @@ async fn a_file_locked_by_somebody_else_is_unavailable_until_it_is_free() {
     insert(&store, &record(1, 1)).await;
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let locked = store.replace_if(1, &record(1, 2)).await;
-    assert!(matches!(locked, Err(StoreError::Unavailable(_))), "{locked:?}");
+    // More than fit into one transaction: the last ones do not wait for all that would fail before them.
+    let writes: Vec<_> = (0..400)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.replace_if(1, &record(1, 2)).await })
+        })
+        .collect();
+    let all = async {
+        for write in writes {
+            let locked = write.await.unwrap();
+            assert!(matches!(locked, Err(StoreError::Unavailable(_))), "{locked:?}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), all).await.expect("each of them has waited five seconds, at once");
     assert_eq!(store.load(&record(1, 1).key).await.unwrap(), Some(record(1, 1)), "reading goes on");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Replaced);

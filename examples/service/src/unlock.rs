@@ -1,7 +1,7 @@
 //! Opening sessions, and changing what opens them.
 
 use pinlatch::client::PlainToken;
-use pinlatch::{ByPin, ByToken, Problem, RequestContext, UnlockedSession, WrappedToken};
+use pinlatch::{ByPin, ByToken, Problem, RequestContext, UnixTime, UnlockedSession, WrappedToken};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -121,6 +121,8 @@ impl Service {
             "expires_in": bound.access_token.expires_in().as_secs(),
             "request_key": *bound.request_key.to_text(),
             "failed_attempts": opened.failed_attempts,
+            "previous_use_at": opened.previous_use_at.as_secs(),
+            "device_key_since": opened.device_key_since.map(UnixTime::as_secs),
         });
         merge(&mut body, next);
         Ok(body)

@@ -42,7 +42,7 @@ impl Client {
         let names: Vec<_> = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
         let outside = ["content-type", "content-length", "cache-control", "date"];
         assert!(names.iter().all(|name| outside.contains(&name.as_str())), "{names:?} tell how it went");
-        assert_eq!(response.content_length(), Some(2048 + 48), "and so would its length");
+        assert_eq!(response.content_length(), Some(4096 + 48), "and so would its length");
         let answer = opener.open(&response.bytes().await.unwrap()).unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }

@@ -60,7 +60,8 @@ impl Challenge {
     /// How long it takes to find a code wrong, once the guess is charged.
     fn refuse(&self, code: &str, context: &OtpContext<'_>) -> f64 {
         let (handle, code): (ChallengeHandle, OtpCode) = (self.handle.parse().unwrap(), code.parse().unwrap());
-        let (mut guess, _) = self.recipient.charge_guess(context).unwrap().replaced(Swap::Replaced).unwrap();
+        let (mut guess, _) =
+            self.recipient.charge_guess(self.state.digits(), context).unwrap().replaced(Swap::Replaced).unwrap();
         let open = self.state.admit(&handle, &OtpPurpose::login(), &code, context).unwrap();
         let (charged, _) = open.charge(&mut guess).unwrap().replaced(Swap::Replaced).unwrap();
         timed(|| charged.judge(context).unwrap_err())

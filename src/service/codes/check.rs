@@ -8,7 +8,8 @@ use crate::issue::FullLogin;
 use crate::limits::OtpRequest;
 use crate::observer::Event;
 use crate::otp::{
-    ChallengeHandle, ChallengeRefused, ChargedGuess, OtpCode, ProvenRecipient, RecipientState, RightCode, WrongCode,
+    ChallengeHandle, ChallengeRefused, ChargedGuess, OtpCode, OtpContext, ProvenRecipient, RecipientState, RightCode,
+    WrongCode,
 };
 use crate::record::next_revision;
 use crate::service::records::{Contended, MAX_SWAPS};
@@ -86,7 +87,9 @@ impl Codes {
         let recipient = loaded.state.recipient().clone();
         let asked = OtpRequest { recipient: &recipient, purpose, context: request };
         let limit = || self.limits.guess(&asked);
-        let charged = self.charge(&recipient, limit, RecipientState::charge_guess).await;
+        let step =
+            |state: &RecipientState, context: &OtpContext<'_>| state.charge_guess(loaded.state.digits(), context);
+        let charged = self.charge(&recipient, limit, step).await;
         let (mut guess, _) = charged.inspect_err(|error| {
             self.report_throttle(error, |until| Event::CodeThrottled { challenge_id: handle.id(), until });
         })?;

@@ -100,8 +100,10 @@ impl Writer {
 
 fn write_all(connection: &Connection, writes: &Receiver<Write>) {
     while let Ok(first) = writes.recv() {
-        let batch = std::iter::once(first).chain(writes.try_iter().take(MAX_BATCH - 1));
         let transaction = begin(connection).map_err(Arc::new);
+        // Whoever waits behind a transaction that did not begin has waited long enough, too.
+        let at_most = if transaction.is_ok() { MAX_BATCH } else { MAX_QUEUE };
+        let batch = std::iter::once(first).chain(writes.try_iter().take(at_most - 1));
         let settle: Vec<Settle> =
             batch.map(|write| write(transaction.as_ref().map(|()| connection).map_err(Arc::clone))).collect();
         let committed = transaction.and_then(|()| commit(connection).map_err(Arc::new));
