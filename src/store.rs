@@ -101,7 +101,8 @@ pub struct Page {
 /// Whoever writes one begins with its contract below and ends with `conformance::check_store` (feature `conformance`),
 /// which tries it sentence by sentence.
 ///
-/// All methods may fail with [`StoreError::Unavailable`], and do so in bounded time when the database does not answer.
+/// All methods may fail with [`StoreError::Unavailable`], and do so in bounded time when the database does not answer
+/// (one in a file has to wait for its disk).
 /// A write that was answered is durable: it survives the loss of the process, and for a database the loss of power. A
 /// future that is dropped, as when a client goes away, has done its work whole or not at all, and spoils no later call.
 pub trait SessionStore: Send + Sync {

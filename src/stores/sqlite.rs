@@ -19,7 +19,8 @@ use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
 use crate::store::{Page, SessionStore, StoreFuture};
 use crate::time::UnixTime;
 
-/// A store in a file. Clones share it.
+/// A store in a file. Clones share it. While somebody else writes to the file, calls wait for up to five seconds twice
+/// over; while the disk itself does not answer, they wait as long as it takes.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     writer: Arc<Writer>,

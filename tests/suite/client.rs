@@ -314,6 +314,46 @@ async fn a_device_key_is_a_second_way_in() {
     assert_eq!(world.store.calls(), calls);
 }
 
+/// Who has a copy and knows the PIN adds a key of their own, whose token follows a lineage of its own: no copy is ever
+/// noticed. The owner is told that there is a key, at each visit and in the list.
+#[tokio::test]
+async fn a_key_of_another_device_shows() {
+    let world = World::new();
+    let (copy, right, context) = (world.wrapped().await, pin(PIN), RequestContext::new());
+    assert_eq!(world.unlock(&copy, PIN).await.unwrap().device_key_since, None);
+    world.clock.advance(Duration::from_secs(3600));
+    let thief = ByPin { wrapped_token: &copy, pin: &right };
+    let stolen = world.sessions.add_device_key(thief, &context).await.unwrap();
+    // The whole second after.
+    let since = Some(START.saturating_add(Duration::from_secs(3601)));
+    assert_eq!(stolen.opened.device_key_since, since);
+
+    world.clock.advance(Duration::from_secs(3600));
+    let opened = world.unlock(&copy, PIN).await.unwrap();
+    assert_eq!(opened.device_key_since, since);
+    assert_eq!(world.sessions.sessions_of(&subject("alice")).await.unwrap()[0].device_key_since, since);
+    let owner = ByPin { wrapped_token: opened.device_token.as_str(), pin: &right };
+    let opened = world.sessions.remove_device_key(owner, &context).await.unwrap();
+    assert_eq!(opened.device_key_since, None);
+    assert_eq!(world.unlock(opened.device_token.as_str(), PIN).await.unwrap().device_key_since, None);
+    assert_eq!(present(&world, stolen.device_key_token.expose_secret()).await, "device_key_ended");
+}
+
+/// Also when the clock of the server that replaces it is behind that of the one which has opened the session with it.
+#[tokio::test]
+async fn a_new_device_key_is_younger_than_each_use_of_the_old_one() {
+    let world = World::new();
+    let (wrapped, right, context) = (world.wrapped().await, pin(PIN), RequestContext::new());
+    let opener = |wrapped_token| ByPin { wrapped_token, pin: &right };
+    let added = world.sessions.add_device_key(opener(wrapped.as_str()), &context).await.unwrap();
+    world.clock.advance(Duration::from_secs(100));
+    assert_eq!(present(&world, added.device_key_token.expose_secret()).await, "ok");
+    world.clock.set(START.saturating_add(Duration::from_secs(50)));
+    let wrapped = added.opened.device_token;
+    let again = world.sessions.add_device_key(opener(wrapped.as_str()), &context).await.unwrap();
+    assert_eq!(again.opened.device_key_since, Some(START.saturating_add(Duration::from_secs(101))));
+}
+
 #[tokio::test]
 async fn a_device_key_ends_when_the_pin_changes_and_when_it_is_removed() {
     for (round, change) in ["pin", "remove", "again"].into_iter().enumerate() {
