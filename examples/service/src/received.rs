@@ -1,5 +1,6 @@
 //! Requests as their clients have signed them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pinlatch::Problem;
@@ -57,10 +58,11 @@ impl Received {
         received
     }
 
-    /// The text of each line with that name.
-    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    /// The text of each line with that name. None is left out: bytes that are no text become characters that nothing
+    /// takes for its own.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         let lines = self.headers.iter().filter(move |(known, _)| known == name);
-        lines.filter_map(|(_, value)| core::str::from_utf8(value).ok())
+        lines.map(|(_, value)| String::from_utf8_lossy(value))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
