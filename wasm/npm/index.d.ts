@@ -5,9 +5,9 @@ export function load(): Promise<WebAssembly.Module>;
 
 /** What a call may fail with. What a server answers is no failure: it stands in `Outcome.answer`. */
 export type ErrorCode =
-  | 'network' // not reachable, too slow, redirected, or refused by CORS: what is kept stays good
+  | 'network' // not reachable, too slow, redirected, or refused by CORS, a proxy or a limit: what is kept stays good
   | 'not_the_answer' // damaged, or for another call: what is kept stays good
-  | 'not_signed' // askServer: nothing there signs, or headers are not exposed to this page
+  | 'not_signed' // askServer: what answers there signs nothing, or headers are not exposed to this page
   | 'unknown_server' // askServer: somebody else
   | 'not_a_sealing_key' // no `sealTo`, or the server's directory has none
   | 'not_a_locked_token' // what is kept is damaged

@@ -34,20 +34,21 @@ const TIMEOUT_MS = 30_000;
 // for the calls that follow.
 export async function meetServer(url = DIRECTORY) {
   const { body, response } = await get(url);
+  if (!response.ok) throw new Error('network');
   const date = Date.parse(response.headers.get('date') ?? '');
   return keysIn(body, Number.isNaN(date) ? 0 : (date - Date.now()) / 1000);
 }
 
 // The same of a server that has to prove that it is the one. `pinned` are ids and keys: [['id', '43 characters'], …].
 // Fails with `unknown_server`, or with `not_signed` if there is no signature at all: then show nothing of it, and ask
-// for no PIN.
+// for no PIN. A refusal that nobody has signed is what proxies say while their server is away.
 export async function askServer(pinned, url = DIRECTORY) {
   const check = new ServerCheck();
   const headers = new Headers({ 'accept-signature': check.acceptSignature });
   const { body, response } = await get(url, headers);
   if (!response.headers.has('signature')) {
     check.free();
-    throw new Error('not_signed');
+    throw new Error(response.ok ? 'not_signed' : 'network');
   }
   const parts = describe('GET', url, headers, false);
   try {

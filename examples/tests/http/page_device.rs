@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::browser::Browser;
 use crate::page::{assert_quiet, say_who, storage};
 use crate::server::*;
+use crate::wire::Wire;
 
 const NEW_PIN: &str = "902714";
 
@@ -220,6 +221,40 @@ async fn another_server_is_asked_who_it_is_and_gets_no_pin() {
         browser.close().await;
         drop(server);
     }
+}
+
+/// A proxy of one's own that says its server is away is no other server. Only what answers in its place is one.
+#[tokio::test]
+async fn a_proxy_without_its_server_is_waited_for() {
+    let (data, profile) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let wire = Wire::tap().await;
+    let store = format!("sqlite://{}", data.path().join("demo.db").display());
+    let server = Server::start_with(&store, &[("ORIGIN", &wire.url)]);
+    wire.lead_to(&server);
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&wire.url).await;
+    log_in(&browser, true).await;
+    server.kill();
+    browser.click("lock").await;
+    browser.wait_for_text("ended-title", "reach the server").await;
+    for (status, title) in [
+        ("502 Bad Gateway", "reach the server"),
+        ("503 Service Unavailable", "reach the server"),
+        ("429 Too Many Requests", "reach the server"),
+        ("200 OK", "not the server you know"),
+    ] {
+        wire.answer_itself(status);
+        browser.evaluate("document.getElementById('ended-title').textContent = ''").await;
+        browser.click("ended-retry").await;
+        browser.wait_for_text("ended-title", title).await;
+        assert!(!browser.find("pin-view").await.is_displayed().await.unwrap(), "{status}");
+    }
+    let server = Server::start_with(&store, &[("ORIGIN", &wire.url)]);
+    wire.lead_to(&server);
+    browser.click("ended-retry").await;
+    enter(&browser, "pin", PIN).await;
+    browser.wait_for_view("unlocked").await;
+    browser.close().await;
 }
 
 /// Also a login, which has the password in it, goes to the server that the device knows.
