@@ -1,7 +1,7 @@
 // Demo page of pinlatch: sign in once with full credentials, come back with a PIN.
 
 import { CodeForm } from './code.js';
-import { askServer, device } from './device.js';
+import { askServer, believeNewcomer, believeNoNewcomer, device } from './device.js';
 import { countDown, formatClock, formatRelative, plural } from './format.js';
 import { PinPad } from './pad.js';
 import { $, announce, setBodyData, setNotice, setTitle } from './screen.js';
@@ -25,7 +25,6 @@ import {
   USERNAME_KEY,
   forgetDevice,
   keep,
-  keepServer,
   storedKey,
   storedToken,
   storedUsername,
@@ -197,6 +196,7 @@ function welcome() {
 // The pad is shown when the server has proven who it is: nobody is asked for a PIN by somebody else.
 async function showPin(message) {
   dropAccess();
+  believeNoNewcomer();
   asking += 1;
   const asked = asking;
   const problem = await checkServer();
@@ -235,6 +235,7 @@ function showUnlocked(message) {
 function showEnded({ code, details }) {
   const ending = ENDINGS[code];
   dropAccess();
+  believeNoNewcomer();
   show('ended', { reason: code });
   setTitle(ending.title);
   $('ended-title').textContent = ending.title;
@@ -736,8 +737,8 @@ function start() {
   onClick('lock', () => lock());
   onClick('change-pin', () => showChangePin('old'));
   onClick('ended-login', () => {
-    // Whoever logs in after that warning believes the server that answers now.
-    if (document.body.dataset.reason === 'unknown_server') keepServer(null);
+    // Whoever logs in after that warning believes the server that answers now, for this login.
+    if (document.body.dataset.reason === 'unknown_server') believeNewcomer();
     showLogin();
   });
   onClickOnce('ended-retry', begin);

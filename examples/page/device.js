@@ -35,18 +35,38 @@ async function isThere() {
   return answer.ok;
 }
 
+// Another server than the one that the device knows, which somebody wants to log in at. It is known when a login there
+// has succeeded, and forgotten with the page until then.
+let newcomer = null; // { signing }, its keys when it has been met
+
+export function believeNewcomer() {
+  newcomer = { signing: null };
+}
+
+export function believeNoNewcomer() {
+  newcomer = null;
+}
+
+export function keepNewcomer() {
+  if (newcomer?.signing) keepServer(newcomer.signing);
+  newcomer = null;
+}
+
 // For which key calls are sealed: of the server that the device knows, which proves with each call that it is the one,
 // or of one that it meets for the first time, and knows from then on. Nothing where there has never been a package to
 // seal with.
 export async function askServer() {
-  const [pinned, pinlatch] = [storedServer(), await device()];
+  const pinlatch = await device();
+  const met = newcomer;
+  const pinned = met ? met.signing : storedServer();
   if (!pinlatch) {
     if (hasMetServer()) throw new Problem('unknown_server'); // It keeps the package from the page, so that nobody can ask.
     return undefined;
   }
   try {
     const { signing, sealing } = await (pinned ? pinlatch.askServer(pinned) : pinlatch.meetServer());
-    if (!pinned) keepServer(signing);
+    if (met) met.signing = signing;
+    else if (!pinned) keepServer(signing);
     return sealing;
   } catch (error) {
     throw new Problem(pinlatch.nextStep(error.message) === 'unknown_server' ? 'unknown_server' : 'network');

@@ -1,6 +1,6 @@
 // Beginning a session, and spending what the device keeps of it.
 
-import { askServer, device } from './device.js';
+import { askServer, device, keepNewcomer } from './device.js';
 import { sleep } from './format.js';
 import { Problem, request, unlessBusy } from './server.js';
 import {
@@ -41,6 +41,7 @@ export async function createSession({ path, proof, username }, pin, here) {
   const body = { ...proof, device: deviceLabel() };
   return withTokenLock(async () => {
     keepToken(await (here ? beginHere(path, body, pin, sealTo) : begin(path, body, pin, sealTo)));
+    keepNewcomer();
     forgetKey();
     keep(USERNAME_KEY, username);
   });

@@ -42,8 +42,8 @@ export const storedKey = () => JSON.parse(store.getItem(DEVICE_KEY));
 export const keepKey = (key) => keep(DEVICE_KEY, JSON.stringify(key));
 export const forgetKey = () => store.removeItem(DEVICE_KEY);
 
-// The key of the server that the device knows, ids and keys; nothing if it is to meet another one. A device that has
-// sealed its calls once goes on doing so.
+// The key of the server that the device knows, ids and keys; nothing before it meets one. A device that has sealed its
+// calls once goes on doing so.
 export const storedServer = () => JSON.parse(store.getItem(SERVER_KEY));
 export const keepServer = (keys) => keep(SERVER_KEY, JSON.stringify(keys));
 export const hasMetServer = () => store.getItem(SERVER_KEY) !== null;

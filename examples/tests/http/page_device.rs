@@ -212,6 +212,20 @@ async fn another_server_is_asked_who_it_is_and_gets_no_pin() {
         browser.click("ended-retry").await;
         browser.wait_for_text("ended-title", "not the server you know").await;
         browser.wait_for_view("ended").await;
+        // Who wants to log in there, and does not, is warned again before anybody asks for the PIN.
+        browser.click("ended-login").await;
+        browser.wait_for_view("login").await;
+        browser.goto(&url).await;
+        browser.wait_for_text("ended-title", "not the server you know").await;
+        browser.click("ended-login").await;
+        say_who(&browser).await;
+        for step in ["first", "repeat"] {
+            browser.wait_for_step(step).await;
+            browser.enter_pin("111111").await;
+        }
+        browser.wait_for_text("pin-message", "repetition").await;
+        browser.goto(&url).await;
+        browser.wait_for_text("ended-title", "not the server you know").await;
         // If all is well with it, a login makes it the server that the device knows.
         browser.click("ended-login").await;
         log_in(&browser, pin_stays_here).await;
