@@ -146,14 +146,15 @@ export function authorizeByKey() {
   return withTokenLock(async () => {
     const { fingerprint, openWithKey } = await device();
     const { id, locked } = storedKey();
+    const isStill = () => storedKey()?.locked === locked;
     const sealTo = await askServer();
     const key = await fingerprint.release(id);
     try {
       const opened = await answered(() => openWithKey(locked, key, { url: '/authorize', sealTo }));
-      keepKey({ id, locked: opened.lockedByKey });
+      if (isStill()) keepKey({ id, locked: opened.lockedByKey });
       return opened.answer.body;
     } catch (problem) {
-      if (TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) forgetKey();
+      if ((TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) && isStill()) forgetKey();
       throw problem;
     } finally {
       key.fill(0);
@@ -167,7 +168,7 @@ function spendToken(call, then = () => {}) {
     const token = storedToken();
     if (!token) throw new Problem('signed_out_elsewhere');
     try {
-      return keepNext(await call(token), then);
+      return keepNext(token, await call(token), then);
     } catch (problem) {
       if (problem.code === 'superseded') return spendNewerToken(token, problem, call, then);
       throw discardIfSpent(token, problem);
@@ -181,15 +182,18 @@ async function spendNewerToken(oldToken, problem, call, then) {
   const token = storedToken();
   if (!token || token === oldToken) throw discardIfSpent(oldToken, problem);
   try {
-    return keepNext(await call(token), then);
+    return keepNext(token, await call(token), then);
   } catch (secondProblem) {
     throw discardIfSpent(token, secondProblem);
   }
 }
 
-function keepNext(opened, then) {
-  keepToken(opened.kept);
-  then(opened);
+// Without Web Locks another tab may have been faster. What it has stored since is newer than a late answer.
+function keepNext(token, opened, then) {
+  if (storedToken() === token) {
+    keepToken(opened.kept);
+    then(opened);
+  }
   return opened.answer;
 }
 

@@ -172,8 +172,11 @@ impl Browser {
     }
 
     pub(crate) async fn wait_until_shown(&self, id: &str) {
-        let script = format!("return !document.getElementById('{id}').hidden");
-        self.wait_until(id, async || self.evaluate(&script).await == true).await;
+        self.wait_until_true(&format!("return !document.getElementById('{id}').hidden")).await;
+    }
+
+    pub(crate) async fn wait_until_true(&self, script: &str) {
+        self.wait_until(script, async || self.evaluate(script).await == true).await;
     }
 
     /// Waits so many seconds at most until an element shows this and no more.

@@ -186,6 +186,56 @@ async fn a_fingerprint_opens_the_session() {
     }
 }
 
+/// A browser without Web Locks, as on plain HTTP, whose answers come late: when `release()` is called.
+const LATE_WITHOUT_LOCKS: &str = "
+    Object.defineProperty(navigator, 'locks', { value: undefined });
+    const released = new Promise((resolve) => { window.release = resolve; });
+    window.Worker = class extends Worker {
+        addEventListener(type, listener) {
+            super.addEventListener(type, async (event) => {
+                if (type === 'message') {
+                    window.answered = true;
+                    await released;
+                }
+                listener(event);
+            });
+        }
+    };";
+
+/// What another tab has stored meanwhile is newer, whether a PIN or a fingerprint was answered late.
+#[tokio::test]
+async fn a_late_answer_replaces_nothing_newer() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.add_fingerprint_reader().await;
+    browser.goto(&by_name(&server)).await;
+    log_in(&browser, true).await;
+    browser.wait_until_shown("add-key").await;
+    browser.click("add-key").await;
+    enter(&browser, "add-key", PIN).await;
+    browser.wait_for_text("notice", "enough").await;
+    for (key, newer) in [("wrapped_token", "newer"), ("device_key", r#"{"id":"AAAA","locked":"newer"}"#)] {
+        browser.goto(&by_name(&server)).await;
+        browser.wait_for_view("pin").await;
+        let before = browser.evaluate(&format!("return localStorage.getItem('pinlatch.{key}')")).await;
+        browser.evaluate(LATE_WITHOUT_LOCKS).await;
+        if key == "device_key" {
+            browser.click("key-unlock").await;
+        } else {
+            browser.enter_pin(PIN).await;
+        }
+        browser.wait_until_true("return window.answered").await;
+        browser.evaluate(&format!("localStorage.setItem('pinlatch.{key}', '{newer}')")).await;
+        browser.evaluate("release()").await;
+        browser.wait_for_view("unlocked").await;
+        let kept = browser.evaluate(&format!("return localStorage.getItem('pinlatch.{key}')")).await;
+        assert_eq!(kept, newer);
+        browser.evaluate(&format!("localStorage.setItem('pinlatch.{key}', '{}')", before.as_str().unwrap())).await;
+    }
+    browser.close().await;
+}
+
 /// The secrets file with another key for answers.
 fn change_server_key(data: &Path) {
     let file = data.join("demo.db.key");
