@@ -48,7 +48,8 @@ export const storedServer = () => JSON.parse(store.getItem(SERVER_KEY));
 export const keepServer = (keys) => keep(SERVER_KEY, JSON.stringify(keys));
 export const hasMetServer = () => store.getItem(SERVER_KEY) !== null;
 
-// A storage that is full must not cost the session: the page goes on in memory until it is closed.
+// A storage that is full must not cost the session: the page goes on in memory until it is closed. What is spent there
+// does not stay behind; whose server it was does, or the next page would believe any.
 export function keep(key, value) {
   try {
     store.setItem(key, value);
@@ -57,7 +58,7 @@ export function keep(key, value) {
     store = memoryStore();
     for (const kept of ALL_KEYS) {
       if (full.getItem(kept) !== null) store.setItem(kept, full.getItem(kept));
-      full.removeItem(kept);
+      if (kept !== SERVER_KEY) full.removeItem(kept);
     }
     store.setItem(key, value);
   }

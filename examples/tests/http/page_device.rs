@@ -321,6 +321,32 @@ async fn a_proxy_without_its_server_is_waited_for() {
     browser.close().await;
 }
 
+/// A storage without room for the next token keeps none, and still knows the server.
+#[tokio::test]
+async fn a_storage_that_is_full_forgets_no_server() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    log_in(&browser, true).await;
+    browser.click("lock").await;
+    browser.wait_for_view("pin").await;
+    let known = async || browser.evaluate("return localStorage.getItem('pinlatch.server_key')").await;
+    let before = known().await;
+    assert!(before.as_str().is_some_and(|keys| keys.len() > 43), "{before}");
+    let full = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }";
+    browser.evaluate(full).await;
+    for _ in 0..2 {
+        browser.enter_pin(PIN).await;
+        browser.wait_for_view("unlocked").await;
+        browser.click("lock").await;
+        browser.wait_for_view("pin").await;
+    }
+    assert!(!storage(&browser).await.contains("plc1_"), "a token that is used is not kept");
+    assert_eq!(known().await, before);
+    browser.close().await;
+}
+
 /// Also a login, which has the password in it, goes to the server that the device knows.
 #[tokio::test]
 async fn another_server_gets_no_password() {
