@@ -25,10 +25,14 @@ const TOKEN_SPENT = new Set([
   'log_in_again',
   'superseded',
   'invalid_wrapped_token',
+  'pin_change_unknown',
 ]);
 
 // Those after which only what is kept under a key of the platform is.
 const KEY_SPENT = new Set(['device_key_ended', 'wrong_pin']);
+
+// Those after which nobody knows whether the server has done what it was asked for.
+const OUTCOME_UNKNOWN = /^(network|not_sealed|not_the_answer|unavailable|http_.*)$/;
 
 // What shows the server who somebody is: where it goes, with what, and whom to greet if that is known.
 export const byPassword = (username, password) => ({ path: '/login', proof: { username, password }, username });
@@ -112,17 +116,30 @@ export function authorize(pin) {
 export async function replacePin(pin, newPin) {
   await spendToken(async (token) => {
     const sealTo = await askServer();
-    if (isLockedHere(token)) return replacePinHere(token, pin, newPin, sealTo);
-    const { answer } = await post('/pin', { wrapped_token: token, pin, new_pin: newPin }, { sealTo });
-    return { answer, kept: answer.wrapped_token };
+    if (isLockedHere(token)) await checkPinHere(newPin);
+    try {
+      return await sendNewPin(token, pin, newPin, sealTo);
+    } catch (problem) {
+      throw OUTCOME_UNKNOWN.test(problem.code) ? giveUp(token) : problem;
+    }
   }, forgetKey); // Every other way in ends with the old PIN.
 }
 
-async function replacePinHere(token, pin, newPin, sealTo) {
+async function sendNewPin(token, pin, newPin, sealTo) {
+  if (!isLockedHere(token)) {
+    const { answer } = await post('/pin', { wrapped_token: token, pin, new_pin: newPin }, { sealTo });
+    return { answer, kept: answer.wrapped_token };
+  }
   const { changePin } = await device();
-  await checkPinHere(newPin);
   const { answer, locked } = await answered(() => changePin(token, pin, newPin, { url: '/pin', sealTo }));
   return { answer: answer.body, kept: locked };
+}
+
+// If the PIN was changed, the token is an old copy by now, and looks like a thief's when it is used again.
+function giveUp(token) {
+  if (storedToken() === token) forgetKey();
+  endSession(token).catch(() => {});
+  return new Problem('pin_change_unknown');
 }
 
 // Why a PIN that stays here is not good enough.

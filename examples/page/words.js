@@ -51,6 +51,10 @@ export const ENDINGS = {
     title: 'Time to log in again',
     text: () => 'From here a PIN is not enough. Log in with your password, so that we know it is you.',
   },
+  pin_change_unknown: {
+    title: 'Log in again',
+    text: () => 'The server’s answer got lost, so we don’t know whether your PIN was changed. Log in with your password and choose a new one.',
+  },
   unknown_server: {
     title: 'This is not the server you know',
     text: () => 'Somebody else answers in its place, or its key has changed. Do not enter your PIN. If the people who run this service tell you that all is well, log in again.',

@@ -88,6 +88,77 @@ async fn a_pin_that_never_leaves_the_browser() {
     browser.close().await;
 }
 
+async fn change_pin(browser: &Browser) {
+    browser.click("change-pin").await;
+    for (step, pin) in [("old", PIN), ("first", NEW_PIN), ("repeat", NEW_PIN)] {
+        browser.wait_for_step(step).await;
+        browser.enter_pin(pin).await;
+    }
+}
+
+/// The server has changed the PIN, and the page does not hear of it.
+const LOSE_ANSWERS: &str = "
+    const fetch = window.fetch;
+    window.fetch = async (...call) => {
+        const answer = await fetch(...call);
+        if (call[0] === '/pin') throw new TypeError('lost');
+        return answer;
+    };
+    let lost = false; // Only the first worker's answer: the next one logs out.
+    window.Worker = class extends Worker {
+        addEventListener(type, listener) {
+            super.addEventListener(type, (event) => {
+                const loses = type === 'message' && !lost;
+                lost ||= loses;
+                listener(loses ? new MessageEvent('message', { data: { error: 'network' } }) : event);
+            });
+        }
+    };";
+
+/// What is kept may be an old copy then, which would look like a thief's: it is not tried again, in no mode.
+#[tokio::test]
+async fn a_change_of_the_pin_whose_answer_got_lost_ends_in_a_login() {
+    for (package, pin_stays_here) in [(Some("/nowhere"), false), (None, false), (None, true)] {
+        let profile = tempfile::tempdir().unwrap();
+        let environment: Vec<_> = package.map(|folder| ("PACKAGE", folder)).into_iter().collect();
+        let server = Server::start_with("memory:", &environment);
+        let api = Api::of(&server);
+        let browser = Browser::open(profile.path()).await;
+        browser.goto(&server.url).await;
+        log_in(&browser, pin_stays_here).await;
+        if package.is_none() {
+            // What fails before anything is sent costs nothing.
+            browser.lose(&["*/.well-known/*"]).await;
+            change_pin(&browser).await;
+            browser.wait_for_text("pin-message", "reach the server").await;
+            browser.click("pin-cancel").await;
+            browser.wait_for_view("unlocked").await;
+            browser.lose(&[]).await;
+        }
+        let token = api.authorize(&api.login().await, PIN).await.text("access_token");
+        let sessions = async || {
+            let answer = api.with_token(reqwest::Method::GET, "/sessions", &token).await;
+            answer.body["sessions"].as_array().unwrap().len()
+        };
+        assert_eq!(sessions().await, 2);
+        browser.evaluate(LOSE_ANSWERS).await;
+        change_pin(&browser).await;
+        browser.wait_for_view("ended").await;
+        browser.wait_for_text("ended-text", "whether your PIN was changed").await;
+        let kept = storage(&browser).await;
+        assert!(!kept.contains("plw1_") && !kept.contains("plc1_"), "{kept}");
+        let mut tries = 0;
+        while sessions().await == 2 {
+            tries += 1;
+            assert!(tries < 200, "the session is still there");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        browser.click("ended-login").await;
+        log_in(&browser, pin_stays_here).await;
+        browser.close().await;
+    }
+}
+
 pub(crate) async fn locked_token(browser: &Browser) -> String {
     let token = browser.evaluate("return localStorage.getItem('pinlatch.wrapped_token')").await;
     token.as_str().unwrap().to_owned()
