@@ -13,6 +13,8 @@ const WEAK_PIN = {
   keypad: 'Patterns on the keypad are easy to guess.',
 };
 
+const NO_CONNECTION = 'We can’t reach the server. Check your connection and try again.';
+
 export const PINS_DIFFER = 'The two PINs are different. Choose again.';
 
 const PROBLEMS = {
@@ -28,7 +30,9 @@ const PROBLEMS = {
   unavailable: 'The service is not available right now. Try again in a moment.',
   not_sealed: 'The server’s answer got lost on its way. Please try again.',
   not_the_answer: 'The server’s answer got lost on its way. Please try again.',
-  network: 'We can’t reach the server. Check your connection and try again.',
+  network: NO_CONNECTION,
+  no_worker: NO_CONNECTION,
+  no_wasm: NO_CONNECTION,
 };
 
 const SESSION_OVER = {

@@ -20,8 +20,8 @@ export type ErrorCode =
   | 'not_a_request_key'
   | 'not_a_server_key'
   | 'unsignable'
-  | 'no_worker' // the package is on another origin, or the Content-Security-Policy has no worker-src
-  | 'no_wasm'
+  | 'no_worker' // offline, and nothing was sent; or if always: the package is on another origin, or no policy has worker-src
+  | 'no_wasm' // offline, and nothing was sent; or if always: no policy has 'wasm-unsafe-eval'
   | 'no_prf';
 
 /** Why a PIN may not be set by the default policy, which wants 6 characters or more. Nothing if it may. */

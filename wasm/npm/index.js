@@ -12,6 +12,8 @@ export { TokenStorage } from './storage.js';
 // What this package itself says went wrong.
 const OWN = {
   network: 'wait',
+  no_worker: 'wait', // A file of the package that got lost looks like one that may not be loaded.
+  no_wasm: 'wait',
   not_sealed: 'wait',
   not_the_answer: 'wait',
   not_a_locked_token: 'log_in',

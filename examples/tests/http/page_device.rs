@@ -461,6 +461,36 @@ async fn a_page_whose_package_got_lost_waits_for_it() {
     }
 }
 
+/// The same later: a file of it is loaded anew for each PIN.
+#[tokio::test]
+async fn a_worker_that_got_lost_is_waited_for() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    log_in(&browser, true).await;
+    browser.click("lock").await;
+    browser.wait_for_view("pin").await;
+    let lose = "
+        const Found = window.Worker;
+        window.Worker = class extends Found {
+            constructor(url, options) {
+                window.Worker = Found;
+                super('/pinlatch/lost.js', options);
+            }
+        };";
+    browser.evaluate(lose).await;
+    browser.enter_pin(PIN).await;
+    browser.wait_for_text("pin-message", "reach the server").await;
+    let steps = "const { nextStep } = await import('/pinlatch/index.js');
+        return ['no_worker', 'no_wasm', 'network', 'no_prf'].map(nextStep).join();";
+    let steps = browser.evaluate(&format!("return (async () => {{ {steps} }})()")).await;
+    assert_eq!(steps, "wait,wait,wait,mistake");
+    browser.enter_pin(PIN).await;
+    browser.wait_for_view("unlocked").await;
+    browser.close().await;
+}
+
 /// A server that keeps the package from the page is not believed either.
 #[tokio::test]
 async fn a_server_that_cannot_be_asked_gets_no_pin() {
