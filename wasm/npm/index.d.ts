@@ -111,7 +111,10 @@ export function openWithKey<Body>(lockedByKey: string, key: Uint8Array, call: Se
 /** A call that has everything in its body, such as a wrapped token and a PIN that the server is to see, and nobody else. */
 export function sealedPost<Body>(call: SealedCall): Promise<Outcome<Body>>;
 
-/** A `fetch` that signs, with what an unlock has answered. Signs the header `idempotency-key`, too, if there is one. */
+/**
+ * A `fetch` that signs, with what an unlock has answered. Signs the header `idempotency-key`, too, if there is one. A body without a
+ * `content-type` gets the one that `fetch` gives it, `text/plain;charset=UTF-8`, and that is signed.
+ */
 export function signer(opened: {
   sessionId: string;
   requestKey: string;

@@ -11,19 +11,21 @@ function describe(method, url, headers, hasBody) {
   return new SignedParts(method, protocol.slice(0, -1), host, pathname, query, flat, hasBody);
 }
 
-// A `fetch` that signs: with what an unlock has answered, by the server's clock.
+// A `fetch` that signs: with what an unlock has answered, by the server's clock. What is signed is what goes out: a
+// `Request` spells method and address, and says the type of a body, as `fetch` does.
 export function signer({ sessionId, requestKey, accessToken, ahead = 0 }) {
   const key = new Signer(requestKey, sessionId);
   return async (url, { method = 'GET', body, headers = {}, ...more } = {}) => {
-    const all = new Headers(headers);
+    const request = new Request(url, { method, body, headers });
+    const all = new Headers(request.headers);
     all.set('authorization', `Bearer ${accessToken}`);
     if (body !== undefined) all.set('content-digest', contentDigest(encoder.encode(body)));
-    const parts = describe(method, url, all, body !== undefined);
+    const parts = describe(request.method, request.url, all, body !== undefined);
     const [input, signature] = key.sign(parts, Date.now() / 1000 + ahead);
     parts.free();
     all.set('signature-input', input);
     all.set('signature', signature);
-    return fetch(url, { redirect: 'error', ...more, method, body, headers: all });
+    return fetch(request.url, { redirect: 'error', ...more, method: request.method, body, headers: all });
   };
 }
 

@@ -418,6 +418,37 @@ async fn a_storage_that_is_full_forgets_no_server() {
     browser.close().await;
 }
 
+/// A browser says the type of a body that has none, and spells some methods its own way: that is what is signed.
+#[tokio::test]
+async fn what_a_browser_makes_of_a_request_is_signed() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    browser.wait_for_view("login").await;
+    let script = format!(
+        "return (async () => {{
+            const pinlatch = await import('/pinlatch/index.js');
+            const {{ sealing: sealTo }} = await pinlatch.meetServer();
+            const login = {{ username: 'alice', password: '{PASSWORD}', wrap: 'client' }};
+            const {{ locked }} = await pinlatch.beginWithPin({{ url: '/login', body: login, sealTo }}, '{PIN}');
+            const {{ answer }} = await pinlatch.openWithPin(locked, '{PIN}', {{ url: '/authorize', sealTo }});
+            const {{ session_id: sessionId, request_key: requestKey, access_token: accessToken }} = answer.body;
+            const send = pinlatch.signer({{ sessionId, requestKey, accessToken, ahead: sealTo.ahead }});
+            const body = JSON.stringify({{ to: 'bob', amount: 5 }});
+            const headers = {{ 'content-type': 'application/json' }};
+            const statuses = [];
+            for (const options of [{{ method: 'POST', headers, body }}, {{ method: 'post', headers, body }},
+                                   {{ method: 'POST', body }}]) {{
+                statuses.push((await send('/api/transfer', options)).status);
+            }}
+            return statuses.join();
+        }})()"
+    );
+    assert_eq!(browser.evaluate(&script).await, "200,200,200");
+    browser.close().await;
+}
+
 /// Also a login, which has the password in it, goes to the server that the device knows.
 #[tokio::test]
 async fn another_server_gets_no_password() {
