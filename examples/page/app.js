@@ -594,11 +594,10 @@ async function learnUsername() {
 
 // Money moves for a signed request only.
 async function transfer() {
-  const send = await access.send();
-  const body = JSON.stringify({ to: 'bob', amount: 5 });
-  const headers = { 'content-type': 'application/json' };
-  const response = await send('/api/transfer', { method: 'POST', headers, body, credentials: 'omit' });
-  $('api-result').textContent = JSON.stringify(await response.json(), null, 2);
+  const { send, controller } = access;
+  const body = { to: 'bob', amount: 5 };
+  const answer = await request('POST', '/api/transfer', { body, by: await send(), signal: controller.signal });
+  $('api-result').textContent = JSON.stringify(answer, null, 2);
 }
 
 async function refreshSessions() {

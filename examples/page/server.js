@@ -51,16 +51,18 @@ function parseJson(text) {
   }
 }
 
-async function send(method, path, { body, bearer, signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS) }) {
+// `signal` ends the call before its time. `by` is a `fetch` that signs.
+async function send(method, path, { body, bearer, signal, by = fetch }) {
   const headers = { Accept: 'application/json' };
   if (body) headers['Content-Type'] = 'application/json';
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   try {
-    const response = await fetch(path, {
+    const response = await by(path, {
       method,
       headers,
       body: body && JSON.stringify(body),
-      signal,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       cache: 'no-store',
       credentials: 'omit',
       redirect: 'error',

@@ -449,6 +449,37 @@ async fn what_a_browser_makes_of_a_request_is_signed() {
     browser.close().await;
 }
 
+/// Neither a transfer nor a call waits for ever, and what did not arrive is told.
+#[tokio::test]
+async fn a_call_without_an_answer_is_told() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    log_in(&browser, true).await;
+    browser.lose(&["*/api/*"]).await;
+    for button in ["transfer", "call-api"] {
+        browser.click(button).await;
+        browser.wait_for_text("notice", "reach the server").await;
+    }
+    browser.lose(&[]).await;
+    // No answer at all, and little time.
+    browser
+        .evaluate(
+            "const { timeout } = AbortSignal;
+            AbortSignal.timeout = () => timeout.call(AbortSignal, 100);
+            const fetch = window.fetch;
+            window.fetch = (path, options) => !path.includes('/api/') ? fetch(path, options) : new Promise(
+                (_, fail) => options.signal.addEventListener('abort', () => fail(options.signal.reason)));",
+        )
+        .await;
+    for button in ["transfer", "call-api"] {
+        browser.click(button).await;
+        browser.wait_for_text("notice", "reach the server").await;
+    }
+    browser.close().await;
+}
+
 /// Also a login, which has the password in it, goes to the server that the device knows.
 #[tokio::test]
 async fn another_server_gets_no_password() {
