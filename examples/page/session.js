@@ -159,24 +159,33 @@ export async function addKey({ id, key }, pin) {
 
 export const removeKey = (pin) => spendToken((token) => withPin(token, pin, '/device-key/remove'), forgetKey);
 
-export function authorizeByKey() {
-  return withTokenLock(async () => {
-    const { fingerprint, openWithKey } = await device();
-    const { id, locked } = storedKey();
-    const isStill = () => storedKey()?.locked === locked;
-    const sealTo = await askServer();
-    const key = await fingerprint.release(id);
-    try {
-      const opened = await answered(() => openWithKey(locked, key, { url: '/authorize', sealTo }));
-      if (isStill()) keepKey({ id, locked: opened.lockedByKey });
-      return opened.answer.body;
-    } catch (problem) {
-      if ((TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) && isStill()) forgetKey();
-      throw problem;
-    } finally {
-      key.fill(0);
-    }
-  });
+// Other tabs go on while the platform asks for a finger.
+export async function authorizeByKey() {
+  const { fingerprint } = await device();
+  const { id } = storedKey();
+  const sealTo = await askServer();
+  const key = await fingerprint.release(id);
+  try {
+    return await withTokenLock(() => spendKey(id, key, sealTo));
+  } finally {
+    key.fill(0);
+  }
+}
+
+async function spendKey(id, key, sealTo) {
+  if (!storedToken()) throw new Problem('signed_out_elsewhere');
+  const kept = storedKey();
+  if (kept?.id !== id) throw new Problem('device_key_ended');
+  const isStill = () => storedKey()?.locked === kept.locked;
+  const { openWithKey } = await device();
+  try {
+    const opened = await answered(() => openWithKey(kept.locked, key, { url: '/authorize', sealTo }));
+    if (isStill()) keepKey({ id, locked: opened.lockedByKey });
+    return opened.answer.body;
+  } catch (problem) {
+    if ((TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) && isStill()) forgetKey();
+    throw problem;
+  }
 }
 
 // `then` changes what else is kept, before another tab can.

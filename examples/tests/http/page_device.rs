@@ -307,6 +307,42 @@ async fn a_late_answer_replaces_nothing_newer() {
     browser.close().await;
 }
 
+/// While the platform asks for a finger, another tab can have a PIN; and end what the finger was for.
+#[tokio::test]
+async fn a_finger_that_is_waited_for_keeps_no_tab_waiting() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let browser = Browser::open(profile.path()).await;
+    browser.add_fingerprint_reader().await;
+    browser.goto(&by_name(&server)).await;
+    log_in(&browser, true).await;
+    browser.wait_until_shown("add-key").await;
+    browser.click("add-key").await;
+    enter(&browser, "add-key", PIN).await;
+    browser.wait_for_text("notice", "enough").await;
+    browser.click("lock").await;
+    browser.wait_for_view("pin").await;
+    let prompt = "
+        const get = navigator.credentials.get.bind(navigator.credentials);
+        const answered = new Promise((resolve) => { window.touch = resolve; });
+        navigator.credentials.get = async (options) => {
+            window.prompted = true;
+            await answered;
+            return get(options);
+        };";
+    browser.evaluate(prompt).await;
+    browser.click("key-unlock").await;
+    browser.wait_until_true("return window.prompted").await;
+    let locks = "return navigator.locks.query().then(({ held }) => held.length)";
+    assert_eq!(browser.evaluate(locks).await, 0);
+    // The other tab gives the key up.
+    browser.evaluate("localStorage.removeItem('pinlatch.device_key'); touch()").await;
+    browser.wait_for_text("notice", "Enter your PIN this time").await;
+    enter(&browser, "pin", PIN).await;
+    browser.wait_for_view("unlocked").await;
+    browser.close().await;
+}
+
 /// The secrets file with another key for answers.
 fn change_server_key(data: &Path) {
     let file = data.join("demo.db.key");
