@@ -20,8 +20,8 @@ export type ErrorCode =
   | 'not_a_request_key'
   | 'not_a_server_key'
   | 'unsignable'
-  | 'no_worker' // offline, and nothing was sent; or if always: the package is on another origin, or no policy has worker-src
-  | 'no_wasm' // offline, and nothing was sent; or if always: no policy has 'wasm-unsafe-eval'
+  | 'no_worker' // nothing was sent: offline, or for good: another origin than the page's, or no worker-src
+  | 'no_wasm' // nothing was sent: offline, or for good: no 'wasm-unsafe-eval'
   | 'no_prf';
 
 /** Why a PIN may not be set by the default policy, which wants 6 characters or more. Nothing if it may. */
@@ -112,8 +112,8 @@ export function openWithKey<Body>(lockedByKey: string, key: Uint8Array, call: Se
 export function sealedPost<Body>(call: SealedCall): Promise<Outcome<Body>>;
 
 /**
- * A `fetch` that signs, with what an unlock has answered. Signs the header `idempotency-key`, too, if there is one. A body without a
- * `content-type` gets the one that `fetch` gives it, `text/plain;charset=UTF-8`, and that is signed.
+ * A `fetch` that signs, with what an unlock has answered. Signs the header `idempotency-key`, too, if there is one. A
+ * body without a `content-type` gets the one that `fetch` gives it, `text/plain;charset=UTF-8`, and that is signed.
  */
 export function signer(opened: {
   sessionId: string;
