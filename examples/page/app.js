@@ -227,6 +227,7 @@ function showUnlocked(message) {
   const username = storedUsername();
   $('greeting').textContent = username ? `Hello, ${username}` : 'Hello';
   $('greeting').focus();
+  $('last-use').textContent = formatRelative(access.previousUse);
   refreshSessions().catch(reportProblem);
   if (!username) learnUsername().catch(reportProblem);
   showKeyButtons().catch(reportProblem);
@@ -264,6 +265,8 @@ function openAccess(grant) {
     token: grant.access_token,
     send: () => signedSend(grant),
     username: storedUsername(),
+    previousUse: grant.previous_use_at,
+    opensByKey: grant.device_key_since !== null,
     controller: new AbortController(),
     stopCountdown: countDown(grant.expires_in, showAccessLeft, accessExpired),
   };
@@ -459,7 +462,9 @@ async function showKeyButtons() {
   const pinlatch = await device();
   $('transfer').hidden = !pinlatch;
   const has = storedKey() !== null;
-  $('remove-key').hidden = !has;
+  const isElsewhere = !has && Boolean(access?.opensByKey);
+  $('key-elsewhere').hidden = !isElsewhere;
+  $('remove-key').hidden = !has && !isElsewhere;
   $('add-key').hidden = has || !(await pinlatch?.fingerprint.available());
 }
 

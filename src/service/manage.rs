@@ -188,10 +188,11 @@ impl Sessions {
         let service = &*self.0;
         service.renew_epoch(subject).await?;
         service.report(&Event::RevokedAll { subject: subject.clone() });
+        // One that cannot be read is none that a PIN opens.
+        let (sessions, _) = service.list_states(service.keys.owner(subject)).await?;
+        // Looked at after them: whatever began since then, in whatever epoch, is not among what has ended.
         let now = service.now();
         let state = service.load_subject(subject, now).await?;
-        // One that cannot be read is none that a PIN opens; one that began since is live.
-        let (sessions, _) = service.list_states(service.keys.owner(subject)).await?;
         for ended in sessions.iter().filter(|it| it.check_live(state.as_ref(), &service.policy, now).is_err()) {
             service.remove_session(ended.id()).await?;
         }

@@ -349,6 +349,27 @@ async fn revoking_all_leaves_nothing_of_them_in_the_store() {
     .await;
 }
 
+/// Somebody else revokes all, too, and then the user logs in, while what is stored is being removed.
+#[tokio::test]
+async fn revoking_all_removes_nothing_that_began_since() {
+    for reads in [1, 2] {
+        let store = Arc::new(pinlatch::stores::MemoryStore::default());
+        let world = World::on(store.clone(), policy(), key_ring(1), "");
+        let other = World::on(store, policy(), key_ring(1), "");
+        drop(world.login("alice").await);
+        let since = Arc::new(std::sync::Mutex::new(String::new()));
+        let kept = since.clone();
+        // The subject is the first thing that is read.
+        world.store.before_read(reads, async move {
+            other.sessions.revoke_all(&subject("alice")).await.unwrap();
+            *kept.lock().unwrap() = other.wrapped().await;
+        });
+        world.sessions.revoke_all(&subject("alice")).await.unwrap();
+        let wrapped = since.lock().unwrap().clone();
+        assert_eq!(world.code(&wrapped, PIN).await, "ok", "{reads}");
+    }
+}
+
 /// After a while a login stores its subject anew. When all sessions are revoked just before, it is not one of them.
 #[tokio::test]
 async fn a_login_that_is_overtaken_by_a_revocation_begins_a_session() {

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::browser::Browser;
 use crate::page::{assert_quiet, say_who, storage};
 use crate::server::*;
@@ -340,6 +342,28 @@ async fn a_finger_that_is_waited_for_keeps_no_tab_waiting() {
     browser.wait_for_text("notice", "Enter your PIN this time").await;
     enter(&browser, "pin", PIN).await;
     browser.wait_for_view("unlocked").await;
+    browser.close().await;
+}
+
+/// Who has a copy and knows the PIN adds a key of their own device. The page tells that there is one, and takes it away.
+#[tokio::test]
+async fn a_key_of_another_device_is_told() {
+    let profile = tempfile::tempdir().unwrap();
+    let server = Server::start("memory:");
+    let api = Api::of(&server);
+    let browser = Browser::open(profile.path()).await;
+    browser.goto(&server.url).await;
+    log_in(&browser, false).await;
+    browser.wait_for_text("last-use", "now").await;
+    let copy = json!({ "wrapped_token": locked_token(&browser).await, "pin": PIN });
+    assert_eq!(api.post("/device-key/add", copy).await.status, 200);
+    browser.click("lock").await;
+    enter(&browser, "pin", PIN).await;
+    browser.wait_until_shown("key-elsewhere").await;
+    browser.click("remove-key").await;
+    enter(&browser, "remove-key", PIN).await;
+    browser.wait_for_text("notice", "only your PIN").await;
+    browser.wait_until_true("return document.getElementById('key-elsewhere').hidden").await;
     browser.close().await;
 }
 
