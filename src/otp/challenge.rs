@@ -104,7 +104,7 @@ impl ChallengeState {
         if handle.id() != self.id || !same_holder || self.purpose != *purpose {
             return Err(ChallengeRefused::Invalid);
         }
-        let open = now < self.expires_at && !self.used && self.tries < policy.tries_of(self.digits);
+        let open = now < self.expires_at && !self.used && self.tries < policy.tries();
         if open { Ok(()) } else { Err(ChallengeRefused::Ended) }
     }
 

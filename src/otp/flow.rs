@@ -157,8 +157,7 @@ impl ChargedTry<'_> {
         let right = expected.map_or_else(|| Choice::from(0), |expected| expected.is(&self.code));
         if !bool::from(right & !leads_nowhere) {
             self.guess.look = Look::Wrong;
-            let tries = context.policy.tries_of(self.state.digits);
-            return Err(WrongCode { tries_remaining: tries.saturating_sub(self.state.tries) });
+            return Err(WrongCode { tries_remaining: context.policy.tries().saturating_sub(self.state.tries) });
         }
         self.guess.look = Look::Right;
         Ok(RightCode { challenge: self.state.id })

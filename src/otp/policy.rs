@@ -123,11 +123,6 @@ impl OtpPolicy {
         10_u32.pow(self.digits as u32)
     }
 
-    /// `tries`, for a challenge whose codes have so many digits.
-    pub(super) fn tries_of(&self, digits: u8) -> u8 {
-        self.tries.min(most_guesses(digits))
-    }
-
     /// `guesses_per_day`, where codes have so many digits: under whatever policy a challenge was begun, it takes no more
     /// guesses than any policy for its codes could grant.
     pub(super) fn guesses_per_day_of(&self, digits: u8) -> u8 {
