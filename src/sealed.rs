@@ -14,9 +14,9 @@
 //! ```
 //!
 //! The zeros fill up to a multiple of 1,024 bytes, and in an answer of 4,096, so that neither the length of a PIN shows
-//! nor whether it was right: as long as the body of a request has no more than 1,012 bytes, and that of an answer no more
-//! than 4,090. (An unlock takes about 300, and its answer 900 with short names and no claims of the host's own, which
-//! may have 1,024.) The answer travels with the status 200; its own is inside.
+//! nor whether it was right: as long as the body of a request has no more than 1,012 bytes, and that of an answer no
+//! more than 4,090. (In the example an unlock takes 220, and its answer 970; claims of the host's own add 1,400 at
+//! most.) The answer travels with the status 200; its own is inside.
 //!
 //! ```
 //! use pinlatch::proof::{Origin, RequestParts};

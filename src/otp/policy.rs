@@ -123,8 +123,8 @@ impl OtpPolicy {
         10_u32.pow(self.digits as u32)
     }
 
-    /// `guesses_per_day`, where codes have so many digits: under whatever policy a challenge was begun, it takes no more
-    /// guesses than any policy for its codes could grant.
+    /// `guesses_per_day`, where codes have so many digits: under whatever policy a challenge was begun, it takes no
+    /// more guesses than any policy for its codes could grant.
     pub(super) fn guesses_per_day_of(&self, digits: u8) -> u8 {
         self.guesses_per_day.min(most_guesses(digits))
     }

@@ -215,7 +215,8 @@ impl Sessions {
 
     /// Removes up to `limit` records, of sessions and subjects that ended, of signed requests too old to come again,
     /// and of challenges and recipients of one-time codes; returns how many. Call it every few minutes: no decision
-    /// depends on it, but a store that is never tidied grows, and keeps hashes of what has run out and telephone numbers.
+    /// depends on it, but a store that is never tidied grows, and keeps hashes of what has run out and telephone
+    /// numbers.
     ///
     /// # Errors
     /// [`StoreError`].

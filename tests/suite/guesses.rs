@@ -90,7 +90,8 @@ async fn who_asks_again_is_told_again() {
     assert!(opened.failed_attempts >= 3, "{}", opened.failed_attempts);
 }
 
-/// A right PIN in flight elsewhere looks like a wrong one for a moment. When it no longer does, a wrong one still counts.
+/// A right PIN in flight elsewhere looks like a wrong one for a moment. When it no longer does, a wrong one still
+/// counts.
 #[tokio::test]
 async fn a_charge_that_is_taken_back_hides_no_wrong_pin() {
     let store = Arc::new(MemoryStore::default());

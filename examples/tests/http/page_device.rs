@@ -345,7 +345,8 @@ async fn a_finger_that_is_waited_for_keeps_no_tab_waiting() {
     browser.close().await;
 }
 
-/// Who has a copy and knows the PIN adds a key of their own device. The page tells that there is one, and takes it away.
+/// Who has a copy and knows the PIN adds a key of their own device. The page tells that there is one, and takes it
+/// away.
 #[tokio::test]
 async fn a_key_of_another_device_is_told() {
     let profile = tempfile::tempdir().unwrap();
