@@ -13,8 +13,8 @@ pub enum Fault {
     /// Passes everything on.
     #[default]
     None,
-    /// The server gets its request, but the answer does not come back: the connection is cut. Once.
-    CutNextAnswer,
+    /// The server gets the next request with this text in it, but no answer comes back: the connection is cut. Once.
+    CutAnswerTo(&'static str),
     /// Connections stay open, and no answer comes.
     Silence,
     /// Every answer takes so long.
@@ -87,10 +87,10 @@ impl State {
         *self.fault.lock().unwrap()
     }
 
-    /// Whether this is the answer to cut.
-    fn takes_the_cut(&self) -> bool {
+    /// Whether the answer to this request is to be cut.
+    fn takes_the_cut(&self, request: &[u8]) -> bool {
         let mut fault = self.fault.lock().unwrap();
-        let cut = *fault == Fault::CutNextAnswer;
+        let cut = matches!(*fault, Fault::CutAnswerTo(text) if String::from_utf8_lossy(request).contains(text));
         if cut {
             *fault = Fault::None;
             self.cuts.fetch_add(1, Ordering::SeqCst);
@@ -103,9 +103,19 @@ fn pass_on(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
     for stream in [client, server] {
         stream.set_nodelay(true).unwrap();
     }
+    // Held while a request is passed on, so that its answer finds whether it is to be cut.
+    let cut = Arc::new(Mutex::new(false));
     let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let (requests, cuts_answer) = (state.clone(), cut.clone());
     spawn(move || {
-        drop(std::io::copy(&mut from, &mut to));
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let mut cut = cuts_answer.lock().unwrap();
+            *cut |= requests.takes_the_cut(&buffer[..length]);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
         drop(to.shutdown(Shutdown::Both));
     });
     let (mut from, mut to, state) = (server.try_clone().unwrap(), client.try_clone().unwrap(), state.clone());
@@ -113,7 +123,7 @@ fn pass_on(client: &TcpStream, server: &TcpStream, state: &Arc<State>) {
     spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if state.takes_the_cut() {
+            if *cut.lock().unwrap() {
                 break;
             }
             while state.fault() == Fault::Silence || number < state.frozen.load(Ordering::SeqCst) {

@@ -48,7 +48,7 @@ impl SessionStore for LosesAnswers {
         Box::pin(async move {
             // The connection has prepared its statement when this comes back, so the next answer is the swap's.
             assert_eq!(self.inner.replace_if(1, &record(0xFF, 2)).await?, Swap::Missing);
-            self.proxy.set(Fault::CutNextAnswer);
+            self.proxy.set(Fault::CutAnswerTo(""));
             self.inner.replace_if(expected, record_).await
         })
     }

@@ -201,6 +201,9 @@ async fn a_cluster_is_found_by_the_nodes_that_are_there() {
     assert_eq!(spread(&store).await.len(), 16);
 }
 
+/// Every write is one, and nothing that a cluster's driver asks for by itself.
+const SCRIPT: &str = "EVAL";
+
 /// What a cluster's driver would send again it would find done, and say so wrongly: `Exists`, `Stale`, `false`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_of_a_cluster_is_unknown() {
@@ -223,15 +226,15 @@ async fn a_lost_answer_of_a_cluster_is_unknown() {
     };
     for mark in 0..5 {
         assert_eq!(present(mark).await, None);
-        proxy.set(Fault::CutNextAnswer);
+        proxy.set(Fault::CutAnswerTo(SCRIPT));
         let inserted = store.insert_new(&record(mark, 0)).await;
         assert!(matches!(inserted, Err(StoreError::Unavailable(_))), "{inserted:?}");
         assert_eq!(present(mark).await, Some(record(mark, 0)));
-        proxy.set(Fault::CutNextAnswer);
+        proxy.set(Fault::CutAnswerTo(SCRIPT));
         let swapped = store.replace_if(0, &record(mark, 1)).await;
         assert!(matches!(swapped, Err(StoreError::Unavailable(_))), "{swapped:?}");
         assert_eq!(present(mark).await, Some(record(mark, 1)));
-        proxy.set(Fault::CutNextAnswer);
+        proxy.set(Fault::CutAnswerTo(SCRIPT));
         let removed = store.remove(&record(mark, 1).key).await;
         assert!(matches!(removed, Err(StoreError::Unavailable(_))), "{removed:?}");
     }
