@@ -7,6 +7,7 @@ mod check;
 mod connect;
 mod database;
 mod schema;
+mod wire;
 
 pub use self::check::PostgresStoreError;
 pub use self::connect::{PostgresStore, PostgresStoreBuilder};

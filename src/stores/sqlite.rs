@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub use self::schema::SqliteStoreError;
-use self::schema::open_connection;
+use self::schema::{create_private, open_connection};
 use self::worker::{Reader, Writer};
 use super::columns::{Columns, day_of, instant_column, revision_column};
 use crate::record::{Inserted, OwnerKey, Record, RecordKey, RecordKind, Swap};
@@ -33,12 +33,15 @@ const READERS: usize = 2;
 impl SqliteStore {
     /// Opens the file, or creates it, readable for its owner only.
     ///
-    /// This waits for the disk; call it before the server starts.
+    /// This waits for the disk; call it before the server starts. Other programs may look into the file with SQLite
+    /// while it is open, and back it up with SQLite's own means; nothing in this process may open and close it
+    /// otherwise, as that takes SQLite's locks away.
     ///
     /// # Errors
     /// [`SqliteStoreError`] when the file cannot be opened, holds something else, or cannot be made durable.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SqliteStoreError> {
         let path = path.as_ref();
+        create_private(path)?;
         let writer = Writer::start(open_connection(path)?).map_err(SqliteStoreError::Thread)?;
         let readers = (0..READERS).map(|_| open_connection(path)).collect::<Result<_, _>>()?;
         let reader = Reader::start(readers).map_err(SqliteStoreError::Thread)?;

@@ -175,8 +175,20 @@ async fn a_file_locked_by_somebody_else_is_unavailable_until_it_is_free() {
     };
     tokio::time::timeout(Duration::from_secs(15), all).await.expect("each of them has waited five seconds, at once");
     assert_eq!(store.load(&record(1, 1).key).await.unwrap(), Some(record(1, 1)), "reading goes on");
+    // One that comes while others have waited for long waits no less than they have.
+    let early = tokio::spawn({
+        let store = store.clone();
+        async move { store.replace_if(1, &record(1, 2)).await }
+    });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let late = tokio::spawn({
+        let store = store.clone();
+        async move { store.replace_if(1, &record(1, 3)).await }
+    });
+    let locked = early.await.unwrap();
+    assert!(matches!(locked, Err(StoreError::Unavailable(_))), "{locked:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(store.replace_if(1, &record(1, 2)).await.unwrap(), Swap::Replaced);
+    assert_eq!(late.await.unwrap().unwrap(), Swap::Replaced);
 }
 
 /// One write of a batch fails: its caller is told, and the others are stored.

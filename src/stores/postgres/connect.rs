@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Config, NoTls, Socket};
 use super::check::{Check, PostgresStoreError};
 use super::database::{Cancel, Database};
 use super::schema::{self, SCHEMA};
+use super::wire::Wire;
 use crate::stores::errand::Errands;
 
 /// A store in PostgreSQL 12 or later, shared by any number of machines. Clones share its connections.
@@ -21,6 +22,9 @@ use crate::stores::errand::Errands;
 /// connection's `search_path`. What is written is flushed before it is answered, unless the server is set otherwise;
 /// such a server is refused, as are standbys, whose rows may be old. Connect directly, or through a pooler that keeps
 /// a session's settings.
+///
+/// Of several hosts in the URL one that does not answer is passed over; one that takes connections and then says nothing
+/// is not. A write is not acknowledged either if somebody cancels its wait for a synchronous standby.
 ///
 /// A failover to a standby that replicates asynchronously loses what the standby had not received: raise the
 /// [`KeyRing`](crate::KeyRing)'s `min_id` after one, as after restoring a backup.
@@ -120,17 +124,18 @@ impl<T> PostgresStoreBuilder<T> {
 
         let cancel = cancel(self.tls.clone(), self.timeout);
         let recycling_method = RecyclingMethod::Fast;
-        let pool = Pool::builder(Manager::from_config(config, self.tls, ManagerConfig { recycling_method }))
-            .max_size(self.max_connections)
-            // To wait for a turn takes nothing from the time to connect, or a queue would leave nobody enough of it.
-            .wait_timeout(Some(self.timeout))
-            .create_timeout(Some(self.timeout))
-            .runtime(Runtime::Tokio1)
-            .post_create(Hook::async_fn(move |client, _| {
-                Box::pin(async move { look(check, client).await.map_err(|no| HookError::message(no.to_string())) })
-            }))
-            .build()
-            .map_err(|error| PostgresStoreError::Connect(error.into()))?;
+        let pool =
+            Pool::builder(Manager::from_connect(config, Wire { tls: self.tls }, ManagerConfig { recycling_method }))
+                .max_size(self.max_connections)
+                // To wait for a turn takes nothing from the time to connect, or a queue would leave nobody enough of it.
+                .wait_timeout(Some(self.timeout))
+                .create_timeout(Some(self.timeout))
+                .runtime(Runtime::Tokio1)
+                .post_create(Hook::async_fn(move |client, _| {
+                    Box::pin(async move { look(check, client).await.map_err(|no| HookError::message(no.to_string())) })
+                }))
+                .build()
+                .map_err(|error| PostgresStoreError::Connect(error.into()))?;
         let database = Database { pool, timeout: self.timeout, cancel };
         Ok(PostgresStore { database, errands: Errands::new(self.timeout) })
     }

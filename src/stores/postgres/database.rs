@@ -1,7 +1,7 @@
 //! The statements.
 
 use core::future::Future;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::time::Duration;
 use std::error::Error;
 use std::sync::Arc;
@@ -66,23 +66,17 @@ type Values<'a> = [&'a (dyn ToSql + Sync)];
 impl Database {
     async fn query(&self, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, StoreError> {
         let client = self.pool.get().await.map_err(|error| StoreError::Unavailable(error.into()))?;
-        let statement_ended = {
-            let mut statement = pin!(async {
-                let statement = client.prepare_cached(sql).await?;
-                client.query(&statement, values).await
-            });
-            match timeout(self.timeout, statement.as_mut()).await {
-                Ok(answer) => return answer.map_err(store_error),
-                // A server that waits for its standby does not notice that nobody waits for it.
-                Err(_) => (self.cancel)(client.cancel_token()).await,
-            }
-            timeout(self.timeout, statement).await.is_ok()
+        let statement = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, values).await
         };
-        // What a statement says that was given up counts for nothing. A connection that says nothing leaves the pool,
-        // or whoever got it next would wait for nothing, too.
-        if !statement_ended {
-            drop(Object::take(client));
+        if let Ok(answer) = timeout(self.timeout, statement).await {
+            return answer.map_err(store_error);
         }
+        // A server that waits for its standby does not notice that nobody waits for it.
+        (self.cancel)(client.cancel_token()).await;
+        // The cancel may come late. On a connection that went back to the pool it would hit somebody else's statement.
+        drop(Object::take(client));
         Err(StoreError::Unavailable(TimedOut(self.timeout).into()))
     }
 

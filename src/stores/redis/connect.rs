@@ -21,7 +21,9 @@ use crate::stores::errand::Errands;
 /// `no-appendfsync-on-rewrite no`, keeps every charged guess when the server crashes, at the price of a flush for each
 /// batch of writes. Redis with `everysec`, with snapshots only, or with an eviction policy is refused, unless the host
 /// says [`RedisStoreBuilder::accept_charge_loss`]. A full Redis then refuses sessions instead of forgetting some. The
-/// settings are looked at again every half minute; a primary that became a replica is refused at once.
+/// settings are looked at again every half minute; a primary that became a replica is refused at once. Do not switch
+/// `appendonly` off and on again while the server runs: until its next rewrite has ended, a crash loses what was
+/// written since, and that cannot be seen. Restart it instead.
 ///
 /// **Replication is asynchronous**: a failover loses what the replica had not received, and no setting changes that.
 /// Raise the [`KeyRing`](crate::KeyRing)'s `min_id` after one, as after restoring a backup, or keep sessions in

@@ -94,7 +94,6 @@ impl Keyspace {
     }
 
     pub(super) async fn purge(&self, before: UnixTime, limit: u32) -> Result<u64, StoreError> {
-        // Entries of records that went by themselves are work, too.
         let (mut purged, mut left) = (0, u64::from(limit));
         for shard in self.layout.shards() {
             while left > 0 {

@@ -3,7 +3,7 @@
 use core::future::{Future, ready};
 use core::pin::Pin;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 use futures_util::FutureExt;
@@ -47,7 +47,7 @@ impl Link {
     pub(super) async fn open(server: Server, check: Check, timeout: Duration) -> Result<Self, RedisStoreError> {
         let line = Arc::new(Line { server, check, timeout, current: Mutex::default() });
         let connection = line.connect().await?;
-        tokio::spawn(Arc::clone(&line).watch(0, connection.clone()));
+        tokio::spawn(watch(Passing { line: Arc::downgrade(&line), generation: 0 }, connection.clone()));
         line.current().connecting = Some(ready(Ok(connection)).boxed().shared());
         Ok(Self(line))
     }
@@ -62,7 +62,7 @@ impl Link {
             Ok(Err(error)) => is_of_the_connection(error),
             Err(_) => true,
         };
-        // A cluster's connection is many, and mends itself.
+        // A cluster's connection is many, and mends itself, but where a node is silent: for that it is watched.
         if broken && matches!(connection, Connection::One(_)) {
             self.0.forget(generation);
         }
@@ -79,14 +79,20 @@ impl Link {
         let line = Arc::clone(&self.0);
         let task = tokio::spawn(async move {
             let connected = line.connect().await;
+            let passing = Passing { line: Arc::downgrade(&line), generation };
             match &connected {
-                Ok(connection) => drop(tokio::spawn(Arc::clone(&line).watch(generation, connection.clone()))),
-                Err(_) => drop(tokio::spawn(line.forget_later(generation))),
+                Ok(connection) => drop(tokio::spawn(watch(passing, connection.clone()))),
+                Err(_) => drop(tokio::spawn(pause(passing))),
             }
             connected.map_err(Arc::new)
         });
-        let connecting =
-            async { task.await.unwrap_or_else(|lost| Err(Arc::new(RedisStoreError::Connect(lost.into())))) };
+        let weak = Arc::downgrade(&self.0);
+        let connecting = async move {
+            task.await.unwrap_or_else(|lost| {
+                drop(Passing { line: weak, generation });
+                Err(Arc::new(RedisStoreError::Connect(lost.into())))
+            })
+        };
         let connecting = connecting.boxed().shared();
         *current = Current { generation, connecting: Some(connecting.clone()) };
         (generation, connecting)
@@ -103,27 +109,6 @@ impl Line {
         timeout(self.timeout, connected).await.map_err(|late| RedisStoreError::Connect(late.into()))?
     }
 
-    /// Settings change, primaries are demoted, nodes join a cluster: looks again from time to time.
-    async fn watch(self: Arc<Self>, generation: u64, mut connection: Connection) {
-        let line = Arc::downgrade(&self);
-        drop(self);
-        loop {
-            let Some(every) = line.upgrade().map(|line| line.check.every) else { return };
-            sleep(every).await;
-            let Some(line) = line.upgrade() else { return };
-            if line.current().generation != generation {
-                return;
-            }
-            let looked = timeout(line.timeout, line.check.run(&mut connection)).await;
-            // A server that is away is noticed by those who need it.
-            if let Ok(Err(refusal)) = looked
-                && !matches!(refusal, RedisStoreError::Connect(_))
-            {
-                return line.forget(generation);
-            }
-        }
-    }
-
     /// Lets the next command connect anew, unless somebody did so already.
     fn forget(&self, generation: u64) {
         let mut current = self.current();
@@ -132,15 +117,46 @@ impl Line {
         }
     }
 
-    async fn forget_later(self: Arc<Self>, generation: u64) {
-        sleep(PAUSE).await;
-        self.forget(generation);
-    }
-
     /// Nothing is left half done under the lock.
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection, for as long as it is watched. Then it is forgotten: also when the runtime ends, on which it was made
+/// and watched, and another one goes on.
+struct Passing {
+    line: Weak<Line>,
+    generation: u64,
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.upgrade() {
+            line.forget(self.generation);
+        }
+    }
+}
+
+/// Settings change, primaries are demoted, nodes join a cluster: looks again from time to time, until something is
+/// wrong. Also with one that is silent: a cluster's connection waits for its nodes for ever.
+async fn watch(passing: Passing, mut connection: Connection) {
+    loop {
+        let Some(every) = passing.line.upgrade().map(|line| line.check.every) else { return };
+        sleep(every).await;
+        let Some(line) = passing.line.upgrade() else { return };
+        if line.current().generation != passing.generation {
+            return;
+        }
+        if !matches!(timeout(line.timeout, line.check.run(&mut connection)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn pause(passing: Passing) {
+    sleep(PAUSE).await;
+    drop(passing);
 }
 
 /// After these the connection is of no use, or leads to a server that no longer is the primary.

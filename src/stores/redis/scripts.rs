@@ -59,8 +59,8 @@ if owner ~= '' then redis.call('ZREM', KEYS[3], owner .. ARGV[1]) end
 return 1";
 
 /// Keys: expiry, owner, and then the records. Values: the instant, and then name and owner of each record. An entry
-/// that was given a later expiry meanwhile stays. One whose record went by itself goes uncounted, also when there is
-/// another owner's record under its name by now.
+/// that was given a later expiry meanwhile stays. One whose record went by itself counts, or who purges until there is
+/// less than the limit would leave some; another owner's record that is under its name by now stays.
 const PURGE: &str = "#!lua flags=allow-oom
 local purged = 0
 for at = 3, #KEYS do
@@ -69,10 +69,8 @@ for at = 3, #KEYS do
   if expires and tonumber(expires) < tonumber(ARGV[1]) then
     local old, owner_now = redis.call('GET', KEYS[at]), ''
     if old and string.byte(old, 18) == 1 then owner_now = string.sub(old, 19, 34) end
-    if old and owner == owner_now then
-      redis.call('DEL', KEYS[at])
-      purged = purged + 1
-    end
+    if old and owner == owner_now then redis.call('DEL', KEYS[at]) end
+    purged = purged + 1
     redis.call('ZREM', KEYS[1], name .. owner)
     if owner ~= '' then redis.call('ZREM', KEYS[2], owner .. name) end
   end

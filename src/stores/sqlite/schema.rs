@@ -1,6 +1,8 @@
 //! The file: its settings, its table, and what is refused.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -65,7 +67,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i64 = 0x706C_6174;
 
 pub(super) fn open_connection(path: &Path) -> Result<Connection, SqliteStoreError> {
-    create_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -106,12 +107,21 @@ fn switch_to_wal(connection: &Connection) -> Result<String, SqliteStoreError> {
 }
 
 /// SQLite gives its log the permissions of the file, so it is enough to create that for its owner only.
-fn create_private(path: &Path) -> Result<(), SqliteStoreError> {
+///
+/// A file that is there is never opened: to close it again would take away all locks that this process has on it (POSIX
+/// wants it so), and other programs would then remove the log from under the connections that are open. Nor must a
+/// second store of this process have opened it before the first one has closed it.
+pub(super) fn create_private(path: &Path) -> Result<(), SqliteStoreError> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
+    options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|error| SqliteStoreError::Open(error.into()))
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(SqliteStoreError::Open(error.into())),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the file has the table (`true`) or is empty (`false`).
@@ -146,6 +156,7 @@ mod tests {
     fn every_connection_flushes_its_commits_and_overwrites_what_it_deletes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store.db");
+        create_private(&path).unwrap();
         for _ in 0..2 {
             let connection = open_connection(&path).unwrap();
             let setting = |name: &str| -> String {

@@ -1,6 +1,7 @@
 //! Threads that own the connections. Requests wait for them without blocking a runtime.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io, thread};
@@ -17,7 +18,10 @@ const MAX_BATCH: usize = 64;
 const MAX_QUEUE: usize = 4096;
 
 /// The thread that writes.
-pub(super) struct Writer(SyncSender<Write>);
+pub(super) struct Writer {
+    queue: SyncSender<Write>,
+    waiting: Arc<AtomicUsize>,
+}
 
 /// The threads that read.
 pub(super) struct Reader(SyncSender<Read>);
@@ -45,6 +49,14 @@ enum Unreachable {
     ThreadEnded,
     #[error("{MAX_QUEUE} requests are waiting for the store")]
     QueueFull,
+}
+
+/// Why a statement failed, whose transaction then wrote nothing of it.
+fn statement_error(error: rusqlite::Error) -> StoreError {
+    match &error {
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DiskFull => StoreError::Rejected,
+        _ => store_error(Arc::new(error)),
+    }
 }
 
 fn store_error(error: SharedError) -> StoreError {
@@ -77,9 +89,11 @@ fn enqueue<T>(queue: &SyncSender<T>, request: T) -> Result<(), Unreachable> {
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> io::Result<Self> {
-        let (send, receive) = sync_channel(MAX_QUEUE);
-        thread::Builder::new().name("pinlatch-write".into()).spawn(move || write_all(&connection, &receive))?;
-        Ok(Self(send))
+        let (queue, writes) = sync_channel(MAX_QUEUE);
+        let waiting = Arc::<AtomicUsize>::default();
+        let waits = Arc::clone(&waiting);
+        thread::Builder::new().name("pinlatch-write".into()).spawn(move || write_all(&connection, &writes, &waits))?;
+        Ok(Self { queue, waiting })
     }
 
     /// Answers when what was written is on disk.
@@ -89,23 +103,31 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (send, receive) = oneshot::channel();
         let write: Write = Box::new(move |transaction| {
-            let result = transaction.and_then(|connection| work(connection).map_err(Arc::new));
+            let result = transaction.map_err(store_error).and_then(|open| work(open).map_err(statement_error));
             // A caller that went away does not want to know.
-            Box::new(move |committed| drop(send.send(committed.and(result).map_err(store_error))))
+            Box::new(move |committed| {
+                drop(send.send(result.and_then(|value| committed.map(|()| value).map_err(store_error))));
+            })
         });
-        enqueue(&self.0, write)?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        if let Err(unreachable) = enqueue(&self.queue, write) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(unreachable.into());
+        }
         receive.await.unwrap_or_else(|_| Err(Unreachable::ThreadEnded.into()))
     }
 }
 
-fn write_all(connection: &Connection, writes: &Receiver<Write>) {
+fn write_all(connection: &Connection, writes: &Receiver<Write>, waiting: &AtomicUsize) {
     while let Ok(first) = writes.recv() {
+        // Whoever waits already while a transaction does not begin has waited long enough, too.
+        let are_waiting = waiting.load(Ordering::Relaxed);
         let transaction = begin(connection).map_err(Arc::new);
-        // Whoever waits behind a transaction that did not begin has waited long enough, too.
-        let at_most = if transaction.is_ok() { MAX_BATCH } else { MAX_QUEUE };
-        let batch = std::iter::once(first).chain(writes.try_iter().take(at_most - 1));
+        let at_most = if transaction.is_ok() { MAX_BATCH } else { are_waiting };
+        let batch = std::iter::once(first).chain(writes.try_iter().take(at_most.saturating_sub(1)));
         let settle: Vec<Settle> =
             batch.map(|write| write(transaction.as_ref().map(|()| connection).map_err(Arc::clone))).collect();
+        waiting.fetch_sub(settle.len(), Ordering::Relaxed);
         let committed = transaction.and_then(|()| commit(connection).map_err(Arc::new));
         for settle in settle {
             settle(committed.clone());
@@ -171,5 +193,20 @@ impl fmt::Debug for Writer {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reader")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_fit_on_the_disk_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE pile (things BLOB); PRAGMA max_page_count = 4").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let pile = |len: u32| writer.run(move |open| open.execute("INSERT INTO pile VALUES (zeroblob(?1))", [len]));
+        assert!(matches!(pile(100_000).await, Err(StoreError::Rejected)));
+        assert_eq!(pile(10).await.unwrap(), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pinlatch::stores::PostgresStore;
 use pinlatch::{KdfPool, Sessions};
 use pinlatch_store_tests::{GUESSES, PIN, WRONG, login, pool, sessions, times, unlock};
-use pinlatch_test_servers::{Postgres, Proxy};
+use pinlatch_test_servers::{Postgres, Proxy, wait_until};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -94,6 +94,30 @@ async fn without_its_synchronous_standby_a_primary_evaluates_nothing() {
     pair.wire.freeze();
     for sessions in &services {
         assert_eq!(unlock(sessions, &wrapped, WRONG).await, "unavailable");
+    }
+    assert_eq!(kdf.evaluations(), before);
+}
+
+/// Somebody cancels the wait, or ends its connection, as operators do in such an outage. PostgreSQL calls the one a
+/// success, with a warning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_waits_for_its_standby_no_more_is_none() {
+    let (pair, kdf) = (Pair::start(SYNCHRONOUS), pool());
+    let services = pair.services(&kdf).await;
+    let wrapped = login(&services[0], "alice").await.device_token.into_string();
+    let before = kdf.evaluations();
+    pair.wire.freeze();
+    for end in ["pg_cancel_backend", "pg_terminate_backend"] {
+        let (sessions, wrapped) = (services[0].clone(), wrapped.clone());
+        let guess = tokio::spawn(async move { unlock(&sessions, &wrapped, WRONG).await });
+        let waiting = |what: &str| {
+            pair.primary.sql(&format!(
+                "SELECT {what} FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query ~ 'pinlatch'"
+            ))
+        };
+        wait_until("the charge waits", || waiting("count(*)") == "1\n");
+        waiting(&format!("{end}(pid)"));
+        assert_eq!(guess.await.unwrap(), "unavailable", "{end}");
     }
     assert_eq!(kdf.evaluations(), before);
 }

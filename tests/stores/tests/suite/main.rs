@@ -10,3 +10,4 @@ mod postgres;
 mod processes;
 mod recovery;
 mod redis;
+mod sqlite;

@@ -201,12 +201,8 @@ async fn a_cluster_is_found_by_the_nodes_that_are_there() {
     assert_eq!(spread(&store).await.len(), 16);
 }
 
-/// Every write is one, and nothing that a cluster's driver asks for by itself.
-const SCRIPT: &str = "EVAL";
-
-/// What a cluster's driver would send again it would find done, and say so wrongly: `Exists`, `Stale`, `false`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_answer_of_a_cluster_is_unknown() {
+/// A cluster of one node, behind a proxy that it announces as its address.
+fn behind_a_proxy() -> (Redis, Proxy, String) {
     let node = Redis::start_with(&["--cluster-enabled", "yes"]);
     let proxy = Proxy::to(node.port());
     node.command(&["CONFIG", "SET", "cluster-announce-ip", "127.0.0.1"]);
@@ -214,6 +210,49 @@ async fn a_lost_answer_of_a_cluster_is_unknown() {
     node.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     wait_until("the cluster is whole", || node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let url = Redis::url_at(proxy.port());
+    (node, proxy, url)
+}
+
+/// The host of a node is gone, and nothing closes its connection: no error, no answer, for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_connection_of_a_cluster_is_replaced() {
+    let (_node, proxy, url) = behind_a_proxy();
+    let builder = RedisStore::cluster([url.as_str()]).timeout(PATIENCE);
+    let store = builder.check_every(PATIENCE).connect().await.unwrap();
+    insert(&store, 1).await;
+    proxy.freeze();
+    assert!(store.load(&record(1, 0).key).await.is_err());
+    for _ in 0..40 {
+        if let Ok(found) = store.load(&record(1, 0).key).await {
+            assert_eq!(found, Some(record(1, 0)));
+            return;
+        }
+    }
+    panic!("the silent connection stays");
+}
+
+/// The runtime in which a store was connected has ended, and with it the tasks of its connections.
+#[test]
+fn a_store_outlives_the_runtime_that_has_connected_it() {
+    let (_node, _proxy, url) = behind_a_proxy();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let first = runtime();
+    let store = first.block_on(RedisStore::cluster([url.as_str()]).connect()).unwrap();
+    first.block_on(insert(&store, 1));
+    drop(first);
+    runtime().block_on(async {
+        let found = store.load(&record(1, 0).key).await;
+        assert_eq!(found.unwrap(), Some(record(1, 0)));
+    });
+}
+
+/// Every write is one, and nothing that a cluster's driver asks for by itself.
+const SCRIPT: &str = "EVAL";
+
+/// What a cluster's driver would send again it would find done, and say so wrongly: `Exists`, `Stale`, `false`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_of_a_cluster_is_unknown() {
+    let (_node, proxy, url) = behind_a_proxy();
     let store = RedisStore::cluster([url.as_str()]).connect().await.unwrap();
     let present = async |mark: u8| {
         for _ in 0..100 {
