@@ -168,11 +168,14 @@ impl SealKey {
 }
 
 /// Whether a secret has no 32 random bytes in it: too short, all bytes alike, or 32 to 63 hexadecimal digits, which
-/// hold half as much as their length.
+/// hold half as much as their length. Or 32 bytes in base64: whoever decodes them on one server, or later, would have
+/// another secret.
 pub(crate) fn is_weak_secret(secret: &[u8]) -> bool {
     let all_alike = secret.windows(2).all(|pair| pair[0] == pair[1]);
     let short_hex = secret.len() < 64 && secret.iter().all(u8::is_ascii_hexdigit);
-    secret.len() < 32 || all_alike || short_hex
+    let base64 = matches!(secret.len(), 43 | 44)
+        && secret.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte));
+    secret.len() < 32 || all_alike || short_hex || base64
 }
 
 /// The secret half of a signing key: exactly 32 random bytes.
@@ -211,6 +214,9 @@ mod tests {
         assert!(is_weak_secret(b"0123456789abcdef0123456789abcdef"));
         assert!(is_weak_secret(b"31 bytes are one byte too few."));
         assert!(is_weak_secret(&[0; 64]));
+        assert!(is_weak_secret(b"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
+        assert!(is_weak_secret(b"__-_NDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjA"));
+        assert!(!is_weak_secret(b"a secret of three and forty bytes, in words."));
         assert!(!is_weak_secret(&b"0123456789abcdef".repeat(4)));
     }
 

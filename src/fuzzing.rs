@@ -12,7 +12,7 @@ pub fn reread(kind: u8, bytes: &[u8]) -> Option<Vec<u8>> {
         0 => {
             let state = SessionState::decode(SessionId::from_bytes([1; 16]), bytes).ok()?;
             // An older version is written as the present one, which says the same.
-            Some(if bytes.first() == Some(&1) { bytes.to_vec() } else { state.encode() })
+            Some(if matches!(bytes, [1 | 2, ..]) { bytes.to_vec() } else { state.encode() })
         }
         1 => Some(SubjectState::decode(bytes).ok()?.encode()),
         2 => Some(ChallengeState::decode(OtpChallengeId::from_bytes([1; 16]), bytes).ok()?.encode()),

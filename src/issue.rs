@@ -77,6 +77,7 @@ pub fn issue<H: Handout, R: CryptoRng + ?Sized>(
         epoch: subject.epoch.clone(),
         created_at: context.now,
         last_used_at: context.now,
+        unlocked_at: context.now,
         last_seen: context.seen.kept(context.remembered),
         wrong_pins: 0,
         locks: vec![Lock::new(index, kind, wrap, context.now, UnixTime::default())],

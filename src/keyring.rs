@@ -23,13 +23,13 @@ pub struct Pepper {
 #[non_exhaustive]
 pub enum KeyRingError {
     /// The pepper has fewer than 32 random bytes.
-    #[error("pepper {} needs at least 32 random bytes (hexadecimal text counts half: decode it first)", id.0)]
+    #[error("pepper {} needs at least 32 random bytes (decode hexadecimal text or base64 first)", id.0)]
     WeakPepper {
         /// The id in question.
         id: PepperId,
     },
     /// The index secret has fewer than 32 random bytes.
-    #[error("the index secret needs at least 32 random bytes (hexadecimal text counts half: decode it first)")]
+    #[error("the index secret needs at least 32 random bytes (decode hexadecimal text or base64 first)")]
     WeakIndexSecret,
     /// Two peppers have the same id.
     #[error("pepper id {} is used twice", id.0)]
@@ -46,7 +46,8 @@ impl Pepper {
     /// Takes a secret: the bytes that `openssl rand -base64 32` prints in base64, decoded, for instance.
     ///
     /// # Errors
-    /// [`KeyRingError::WeakPepper`] below 32 bytes, when all bytes are alike, or for 32 to 63 hexadecimal digits.
+    /// [`KeyRingError::WeakPepper`] below 32 bytes, when all bytes are alike, or for text that was
+    /// not decoded: 32 to 63 hexadecimal digits, 43 or 44 characters of base64.
     pub fn new(id: PepperId, secret: impl Into<Vec<u8>>) -> Result<Self, KeyRingError> {
         let secret = Zeroizing::new(secret.into());
         if is_weak_secret(&secret) { Err(KeyRingError::WeakPepper { id }) } else { Ok(Self { id, secret }) }

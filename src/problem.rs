@@ -2,10 +2,10 @@
 //!
 //! | code | status | members | the client |
 //! | --- | --- | --- | --- |
-//! | `bad_request` | 400 | | has made a mistake |
+//! | `bad_request` | 400 | `reason`, if it is `pin_length` or `not_a_code` | asks again, with such a reason; else it has made a mistake |
 //! | `invalid_wrapped_token` | 400 | | forgets what it keeps, and asks for a login |
 //! | `session_ended`, `token_reused`, `locked_out` | 401 | | the same, and says why |
-//! | `log_in_again` | 401 | `reason` | asks for a login |
+//! | `log_in_again` | 401 | `reason` | the same, and says why |
 //! | `wrong_pin` | 401 | `attempts_remaining` | asks again |
 //! | `device_key_ended` | 401 | | forgets the token under the device's key, and asks for the PIN |
 //! | `pin_required` | 401 | | asks for the PIN |
@@ -31,14 +31,16 @@ use core::time::Duration;
 
 use crate::access_token::AccessTokenError;
 use crate::id::NameError;
+use crate::otp::NotACode;
 use crate::permission::Denial;
 use crate::pin::{PinLengthError, WeakPin};
 use crate::proof::ProofError;
 use crate::renew::RenewalRefused;
+use crate::situation::PositionError;
 use crate::store::StoreError;
 
-/// What a client is told about an error. Made from each error of the crate; the error itself, with its source, is for
-/// logs.
+/// What a client is told about an error. Made from each error that a request or the store can cause; the error itself,
+/// with its source, is for logs.
 ///
 /// ```
 /// use pinlatch::Problem;
@@ -101,6 +103,12 @@ impl Problem {
     pub(crate) const fn after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
+    }
+
+    /// With a time to wait: in the header `Retry-After` and in the body.
+    #[must_use]
+    pub const fn with_retry_after(self, wait: Duration) -> Self {
+        self.after(Some(wait))
     }
 
     /// The HTTP status.
@@ -230,7 +238,9 @@ from_error! {
     RenewalRefused: |error| Problem::of(error.code());
     StoreError: |error| Problem::of(error.code()).after(Some(error.retry_after()));
     NameError: |_error| Problem::bad_request();
-    PinLengthError: |_error| Problem::bad_request();
+    NotACode: |_error| Problem::bad_request().word("reason", "not_a_code");
+    PinLengthError: |_error| Problem::bad_request().word("reason", "pin_length");
+    PositionError: |_error| Problem::bad_request();
     WeakPin: |weak| {
         let problem = Problem::of("weak_pin").word("reason", weak.reason());
         match weak {

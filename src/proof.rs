@@ -27,7 +27,7 @@
 //! | | |
 //! | --- | --- |
 //! | algorithm | `hmac-sha256` (RFC 9421 §3.3.3) under the 32 bytes of the [`RequestKey`] |
-//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest` (one, `sha-256` or `sha-512`), and `content-type` and `content-encoding` if they are there; [what the host adds](RequestParts::also_signed); any other header that is there once |
+//! | covered, in any order | `@method`, `@authority`, `authorization`; `@path` and `@query`, or `@target-uri`; with a body also `content-digest` (one, `sha-256` or `sha-512`); `content-type` and `content-encoding` if they are there; [what the host adds](RequestParts::also_signed); any other header that is there once |
 //! | parameters | `created` (seconds), `nonce` (16 to 64 characters of base64url), `keyid` (the session), `tag` (`pinlatch-request/1`); `alg` and `expires` may be there; no others |
 //! | window | at most 60 seconds old, at most 30 in the future |
 //! | size | 4096 bytes of signature headers, 8 signatures, 16 components |
@@ -100,7 +100,7 @@
 //! For pages of another origin, CORS needs
 //!
 //! ```text
-//! Access-Control-Allow-Headers: authorization, content-type, content-digest, signature-input, signature, accept-signature
+//! Access-Control-Allow-Headers: authorization, content-type, content-digest, signature-input, signature, accept-signature, idempotency-key
 //! Access-Control-Expose-Headers: content-digest, signature-input, signature, retry-after
 //! ```
 //!

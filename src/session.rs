@@ -152,6 +152,9 @@ pub struct SessionState {
     pub(crate) epoch: Epoch,
     pub(crate) created_at: UnixTime,
     pub(crate) last_used_at: UnixTime,
+    /// When it was last opened by somebody who was told when it had been opened before; at first when it began. So a
+    /// renewal, or a change of the PIN, hides nobody's.
+    pub(crate) unlocked_at: UnixTime,
     pub(crate) last_seen: LastSeen,
     /// Wrong verdicts since login, charges in flight included. Never reset.
     pub(crate) wrong_pins: u16,

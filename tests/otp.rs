@@ -225,6 +225,21 @@ fn two_right_codes_at_once_are_one_login() {
     assert_eq!(second.consume(&state).err(), Some(ChallengeRefused::Ended));
 }
 
+/// Whatever a host says of a code's length, there is a limit.
+#[test]
+fn no_length_of_codes_is_without_a_limit() {
+    let world = World::new();
+    for (digits, most) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 10), (5, 20), (255, 20)] {
+        let (mut state, mut charged) = (RecipientState::new(phone()), 0);
+        while let Ok(guess) = state.charge_guess(digits, &world.context()) {
+            state = guess.replaced(Swap::Replaced).unwrap().1;
+            charged += 1;
+            assert!(charged <= most, "{digits}");
+        }
+        assert_eq!(charged, most, "{digits}");
+    }
+}
+
 /// What was charged to one is of no use for another.
 #[test]
 fn evidence_is_of_one_recipient_and_one_challenge() {

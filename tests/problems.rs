@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use pinlatch::access_token::AccessTokenError;
 use pinlatch::client::NextStep;
-use pinlatch::otp::ChallengeRefused;
+use pinlatch::otp::{ChallengeRefused, OtpCode};
 use pinlatch::permission::Denial;
 use pinlatch::proof::ProofError;
 use pinlatch::renew::RenewalRefused;
 use pinlatch::sealed::UnsealError;
+use pinlatch::situation::Position;
 use pinlatch::wrap::InvalidWrappedToken;
 use pinlatch::{
     ChangePinError, LiveAccessError, LogOutError, LoginError, OtpError, Pin, Problem, RenewError, RequestError,
@@ -73,6 +74,7 @@ fn unlocking() -> Vec<Expected> {
 
 fn all_others() -> Vec<Expected> {
     let token = AccessTokenError::Expired;
+    let not_a_code = json!({"reason": "not_a_code"});
     vec![
         (
             LoginError::WeakPin(WeakPin::TooShort { min: 6 }).into(),
@@ -108,7 +110,7 @@ fn all_others() -> Vec<Expected> {
         (RequestError::Overloaded { retry_after: WAIT }.into(), 503, "overloaded", Some(2), json!({})),
         (RequestError::JustStarted { retry_after: WAIT }.into(), 503, "overloaded", Some(2), json!({})),
         (OtpError::WrongCode { tries_remaining: 4 }.into(), 401, "otp_wrong", None, json!({"tries_remaining": 4})),
-        (OtpError::Refused(ChallengeRefused::NotACode).into(), 400, "bad_request", None, json!({})),
+        (OtpError::Refused(ChallengeRefused::NotACode).into(), 400, "bad_request", None, not_a_code.clone()),
         (OtpError::Refused(ChallengeRefused::Invalid).into(), 401, "otp_ended", None, json!({})),
         (OtpError::Refused(ChallengeRefused::Ended).into(), 401, "otp_ended", None, json!({})),
         (OtpError::Throttled { retry_after: WAIT }.into(), 429, "otp_throttled", Some(2), json!({})),
@@ -118,7 +120,10 @@ fn all_others() -> Vec<Expected> {
         (UnsealError::UnknownKey.into(), 422, "unknown_sealing_key", None, json!({})),
         (UnsealError::Stale.into(), 422, "stale_seal", None, json!({})),
         (UnsealError::Malformed.into(), 400, "bad_request", None, json!({})),
-        (Pin::new("123").unwrap_err().into(), 400, "bad_request", None, json!({})),
+        ("12".parse::<OtpCode>().unwrap_err().into(), 400, "bad_request", None, not_a_code),
+        (Pin::new("123").unwrap_err().into(), 400, "bad_request", None, json!({"reason": "pin_length"})),
+        (Position::new(91.0, 0.0, 1.0).unwrap_err().into(), 400, "bad_request", None, json!({})),
+        (Problem::new(503, "unavailable", "Later.").with_retry_after(WAIT), 503, "unavailable", Some(2), json!({})),
         (Subject::new("").unwrap_err().into(), 400, "bad_request", None, json!({})),
         (Problem::bad_request(), 400, "bad_request", None, json!({})),
     ]

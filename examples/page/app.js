@@ -265,8 +265,8 @@ function openAccess(grant) {
     token: grant.access_token,
     send: () => signedSend(grant),
     username: storedUsername(),
-    previousUse: grant.previous_use_at,
-    opensByKey: grant.device_key_since !== null,
+    previousUse: grant.previous_unlock_at,
+    keySince: grant.device_key_since,
     controller: new AbortController(),
     stopCountdown: countDown(grant.expires_in, showAccessLeft, accessExpired),
   };
@@ -462,7 +462,7 @@ async function showKeyButtons() {
   const pinlatch = await device();
   $('transfer').hidden = !pinlatch;
   const has = storedKey() !== null;
-  const isElsewhere = !has && Boolean(access?.opensByKey);
+  const isElsewhere = Boolean(access?.keySince) && storedKey()?.since !== access.keySince;
   $('key-elsewhere').hidden = !isElsewhere;
   $('remove-key').hidden = !has && !isElsewhere;
   $('add-key').hidden = has || !(await pinlatch?.fingerprint.available());

@@ -151,7 +151,7 @@ export async function checkPinHere(pin) {
 
 // Another way in: a key that the platform releases for a fingerprint or a face.
 export async function addKey({ id, key }, pin) {
-  const keepIt = ({ keptByKey: locked }) => keepKey({ id, locked });
+  const keepIt = ({ keptByKey: locked, answer }) => keepKey({ id, locked, since: answer.device_key_since });
   const grant = await spendToken((token) => withPin(token, pin, '/device-key/add', key), keepIt);
   key.fill(0);
   return grant;
@@ -180,7 +180,7 @@ async function spendKey(id, key, sealTo) {
   const { openWithKey } = await device();
   try {
     const opened = await answered(() => openWithKey(kept.locked, key, { url: '/authorize', sealTo }));
-    if (isStill()) keepKey({ id, locked: opened.lockedByKey });
+    if (isStill()) keepKey({ ...kept, locked: opened.lockedByKey });
     return opened.answer.body;
   } catch (problem) {
     if ((TOKEN_SPENT.has(problem.code) || KEY_SPENT.has(problem.code)) && isStill()) forgetKey();

@@ -38,6 +38,14 @@ pub fn any(parts: impl IntoIterator<Item = Box<dyn Criterion>>) -> Result<Any, C
     few(parts).map(Any)
 }
 
+#[cfg(feature = "service")]
+impl All {
+    /// Of exactly two parts.
+    pub(crate) fn both(one: Box<dyn Criterion>, other: Box<dyn Criterion>) -> Self {
+        Self(vec![one, other])
+    }
+}
+
 /// What the part denies; what it allows is denied with this reason. What is not known stays unknown, and who must log
 /// in again must do so.
 #[must_use]

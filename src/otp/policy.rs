@@ -137,10 +137,10 @@ impl OtpPolicy {
     }
 }
 
-/// One guess of a thousand codes, and no more than 100.
+/// One guess of a thousand codes, and no more than 100; never none, as a limit of none would be no limit.
 fn most_guesses(digits: u8) -> u8 {
     let codes = 10_u32.saturating_pow(digits.into());
-    u8::try_from(codes / 1000).unwrap_or(u8::MAX).min(100)
+    u8::try_from(codes / 1000).unwrap_or(u8::MAX).clamp(1, 100)
 }
 
 impl OtpPolicyBuilder {

@@ -195,14 +195,10 @@ pub(super) fn is_nonce(text: &str) -> bool {
 fn check_coverage(input: &SignatureInput<'_>, parts: &RequestParts<'_>) -> Result<bool, ProofError> {
     let covered = Covered::by(input);
     let if_there = |covered: bool, name: &str| covered || !parts.has_header(name);
-    let body = match parts.body {
-        Body::Absent => true,
-        Body::Present => {
-            covered.has(Covered::CONTENT_DIGEST)
-                && if_there(covered.has(Covered::CONTENT_TYPE), "content-type")
-                && if_there(covered.has(Covered::CONTENT_ENCODING), "content-encoding")
-        }
-    };
+    // What says how a body is to be read must be signed also where the host says that there is none.
+    let body = (parts.body == Body::Absent || covered.has(Covered::CONTENT_DIGEST))
+        && if_there(covered.has(Covered::CONTENT_TYPE), "content-type")
+        && if_there(covered.has(Covered::CONTENT_ENCODING), "content-encoding");
     let target = covered.has(Covered::TARGET_URI) || covered.has(Covered::PATH | Covered::QUERY);
     let always = covered.has(Covered::METHOD | Covered::AUTHORITY | Covered::AUTHORIZATION);
     let more = parts.also_signed.iter().all(|name| if_there(input.covers(Component::of(name)), name));

@@ -102,8 +102,8 @@ fn covered<'a>(parts: &RequestParts<'a>) -> Vec<Component<'a>> {
     let mut names = vec!["@method", "@authority", "@path", "@query", "authorization"];
     if parts.body == Body::Present {
         names.push("content-digest");
-        names.extend(["content-type", "content-encoding"].into_iter().filter(|name| parts.has_header(name)));
     }
+    names.extend(["content-type", "content-encoding"].into_iter().filter(|name| parts.has_header(name)));
     for name in parts.also_signed.iter().filter(|name| parts.has_header(name)) {
         if !names.contains(name) {
             names.push(name);

@@ -9,7 +9,7 @@ use super::requests::{MarkStore, Marks};
 use super::{LANES_PER_SUBJECT, Service, Sessions};
 use crate::access_token::AccessTokens;
 use crate::clock::{ClockPolicy, SystemClock};
-use crate::criterion::Criterion;
+use crate::criterion::{All, Criterion};
 use crate::id::Tenant;
 use crate::keyring::KeyRing;
 use crate::observer::{NoObserver, Observer};
@@ -74,12 +74,16 @@ impl SessionsBuilder {
         Self { clock: Box::new(clock), ..self }
     }
 
-    /// In which circumstances a session may be used; in all unless set.
+    /// In which circumstances a session may be used; in all unless set. Of several, all must allow it.
     pub fn criterion(self, criterion: impl Criterion + 'static) -> Self {
-        Self { criterion: Some(criterion.boxed()), ..self }
+        let criterion = match self.criterion {
+            Some(before) => All::both(before, criterion.boxed()).boxed(),
+            None => criterion.boxed(),
+        };
+        Self { criterion: Some(criterion), ..self }
     }
 
-    /// Who is told of every event; nobody unless set.
+    /// Who is told of every event; nobody unless set. Replaces the one before.
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
         Self { observer: Box::new(observer), ..self }
     }
@@ -89,8 +93,9 @@ impl SessionsBuilder {
         Self { tenant, ..self }
     }
 
-    /// Where the KDF runs; a pool of its own unless set, with room for one evaluation per core and a wait of at most
-    /// 2 seconds.
+    /// Where the KDF runs; a pool of its own unless set, with the memory of one evaluation per core, or of the largest
+    /// that the policy accepts if that is more, and a wait of at most 2 seconds. Services of several tenants should
+    /// share one: it bounds the memory of them all.
     pub fn kdf_pool(self, pool: KdfPool) -> Self {
         Self { kdf: Some(pool), ..self }
     }

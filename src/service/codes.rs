@@ -34,7 +34,7 @@ use crate::time::UnixTime;
 /// ```
 /// # use pinlatch::otp::{OtpCode, SmsTemplate};
 /// # use pinlatch::id::{OtpPurpose, Recipient};
-/// # use pinlatch::{OneTimeCodes, Pin, RequestContext, Sessions, Subject};
+/// # use pinlatch::{LoginError, OneTimeCodes, Pin, RequestContext, Sessions, Subject};
 /// # use pinlatch::sender::SmsSender;
 /// # fn set_up(sessions: &Sessions, gateway: impl SmsSender + 'static) -> Result<OneTimeCodes, Box<dyn std::error::Error>> {
 /// let text = SmsTemplate::new("{code} is your code for Example. Never tell it to anyone.", "example.com")?;
@@ -62,7 +62,11 @@ use crate::time::UnixTime;
 /// // The code was typed, and a PIN chosen.
 /// sessions.check_new_pin(&pin)?;
 /// let login = codes.log_in(challenge, &typed.parse()?, request).await?;
-/// let logged_in = sessions.login(login, pin).await?;
+/// let logged_in = match sessions.login(login, pin.clone()).await {
+///     // The code is used up; what it has shown is good for another try.
+///     Err(LoginError::Busy { login: Some(login), .. }) => sessions.login(*login, pin).await?,
+///     begun => begun?,
+/// };
 /// # let _ = logged_in; Ok(())
 /// # }
 /// ```
@@ -105,7 +109,7 @@ impl OneTimeCodesBuilder {
         Self(Codes { policy, ..self.0 })
     }
 
-    /// Limits of the host's own, for what many recipients are sent and guessed; none unless set.
+    /// Limits of the host's own, for what many recipients are sent and guessed; none unless set. Replaces those before.
     pub fn limits(self, limits: impl OtpLimits + 'static) -> Self {
         Self(Codes { limits: Box::new(limits), ..self.0 })
     }
@@ -139,8 +143,9 @@ pub struct PendingCode {
 }
 
 impl OneTimeCodes {
-    /// Begins a challenge: a code for this purpose, to this recipient, which leads to this subject. `None` is for a
-    /// recipient that the host does not know: the answers are then the same, there is no message, and no code is right.
+    /// Begins a challenge: a code for this purpose, to this recipient, which leads to this subject. It is sent when the
+    /// host runs [`PendingCode::delivery`]. `None` is for a recipient that the host does not know: the answers are then
+    /// the same, there is no message, and no code is right.
     ///
     /// To log in, the recipient is one that its owner has proven before. To prove one, under a purpose of the host's
     /// own, the subject is the user who has logged in, or who somebody is about to become.
@@ -172,7 +177,7 @@ impl OneTimeCodes {
     }
 
     /// Another message for a challenge, with the same code or a fresh one, as the policy has it. The challenge lives no
-    /// longer, and takes no more tries.
+    /// longer, and takes no more tries. Sent by [`PendingCode::delivery`].
     ///
     /// # Errors
     /// [`OtpError::Refused`], [`OtpError::Throttled`], [`OtpError::LimitsUnavailable`], [`OtpError::Store`].

@@ -54,7 +54,8 @@ pub enum LoginError {
         login: Option<Box<FullLogin>>,
     },
     /// The store did not do it. Should the session have been stored all the same, nobody holds its wrapped token, and
-    /// it idles out. Try again later.
+    /// it idles out. Try again later, with full credentials: the evidence is used up, and who came with a code asks for
+    /// another one.
     #[error("the session could not be stored")]
     Store(#[from] StoreError),
 }
@@ -162,7 +163,7 @@ impl Service {
         now: UnixTime,
     ) -> Result<Vec<SessionState>, StoreError> {
         // A session that cannot be read must not keep its subject from logging in.
-        let (mut states, _unreadable) = self.list_states(self.keys.owner(name)).await?;
+        let mut states = self.list_sessions(self.keys.owner(name)).await?.states;
         states.retain(|state| state.check_live(Some(subject), &self.policy, now).is_ok());
         Ok(states)
     }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::records::Listed;
 use super::{Service, Sessions};
 use crate::access_token::{AccessTokenError, VerifiedAccess};
 use crate::id::{DeviceLabel, SessionId, Subject};
@@ -29,7 +30,7 @@ pub struct SessionInfo {
     pub expires_at: UnixTime,
     /// Since when a key of the device's platform opens it, too.
     pub device_key_since: Option<UnixTime>,
-    /// Whether its PIN guesses are used up, so that only a full login helps.
+    /// Whether the guesses of all its locks are used up, so that only a full login helps.
     pub locked_out: bool,
 }
 
@@ -188,13 +189,13 @@ impl Sessions {
         let service = &*self.0;
         service.renew_epoch(subject).await?;
         service.report(&Event::RevokedAll { subject: subject.clone() });
-        // One that cannot be read is none that a PIN opens.
-        let (sessions, _) = service.list_states(service.keys.owner(subject)).await?;
+        let Listed { states, unread, .. } = service.list_sessions(service.keys.owner(subject)).await?;
         // Looked at after them: whatever began since then, in whatever epoch, is not among what has ended.
         let now = service.now();
         let state = service.load_subject(subject, now).await?;
-        for ended in sessions.iter().filter(|it| it.check_live(state.as_ref(), &service.policy, now).is_err()) {
-            service.remove_session(ended.id()).await?;
+        let ended = states.iter().filter(|it| it.check_live(state.as_ref(), &service.policy, now).is_err());
+        for session_id in ended.map(SessionState::id).chain(unread) {
+            service.remove_session(session_id).await?;
         }
         Ok(())
     }
@@ -213,10 +214,10 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Removes up to `limit` records, of sessions and subjects that ended, of signed requests too old to come again,
-    /// and of challenges and recipients of one-time codes; returns how many. Call it every few minutes: no decision
-    /// depends on it, but a store that is never tidied grows, and keeps hashes of what has run out and telephone
-    /// numbers.
+    /// Removes up to `limit` records of each store, of whichever tenant: sessions and subjects that ended, signed
+    /// requests too old to come again, challenges and recipients of one-time codes. Returns how many; there may be more
+    /// if it is `limit` or above. Call it every few minutes: no decision depends on it, but a store that is never
+    /// tidied grows, and keeps hashes of what has run out and telephone numbers.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -234,12 +235,9 @@ impl Service {
     async fn live_sessions(&self, subject: &Subject) -> Result<Vec<SessionState>, StoreError> {
         let now = self.now();
         let state = self.load_subject(subject, now).await?;
-        let (mut sessions, unreadable) = self.list_states(self.keys.owner(subject)).await?;
-        if let Some(error) = unreadable {
-            return Err(error);
-        }
-        sessions.retain(|session| session.check_live(state.as_ref(), &self.policy, now).is_ok());
-        Ok(sessions)
+        let Listed { mut states, newer, .. } = self.list_sessions(self.keys.owner(subject)).await?;
+        states.retain(|session| session.check_live(state.as_ref(), &self.policy, now).is_ok());
+        newer.map_or(Ok(states), Err)
     }
 
     async fn end(&self, session_id: SessionId) -> Result<bool, StoreError> {

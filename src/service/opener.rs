@@ -29,7 +29,7 @@ impl Opener for ByToken<'_> {
 }
 
 /// With a wrapped token and its PIN, which the server sees.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ByPin<'a> {
     /// As the device keeps it.
     pub wrapped_token: &'a str,
@@ -42,6 +42,12 @@ pub struct ByPin<'a> {
 pub struct ByToken<'a> {
     /// As the client has computed it: right or wrong, it is a secret.
     pub session_token: &'a str,
+}
+
+impl core::fmt::Debug for ByPin<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ByPin([redacted])")
+    }
 }
 
 impl core::fmt::Debug for ByToken<'_> {

@@ -3,6 +3,7 @@
 use super::{
     ChangePinError, LiveAccessError, LogOutError, LoginError, OtpError, RenewError, RequestError, UnlockError,
 };
+use crate::otp::{ChallengeRefused, NotACode};
 use crate::problem::{Problem, from_error};
 
 from_error! {
@@ -20,6 +21,7 @@ from_error! {
         let problem = Problem::of(error.code()).after(error.retry_after());
         match error {
             OtpError::WrongCode { tries_remaining } => problem.number("tries_remaining", u64::from(*tries_remaining)),
+            OtpError::Refused(ChallengeRefused::NotACode) => NotACode.into(),
             _ => problem,
         }
     };

@@ -17,6 +17,17 @@ pub(super) struct Loaded {
     pub(super) state: SessionState,
 }
 
+/// The sessions of an owner.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// Expired ones included.
+    pub(super) states: Vec<SessionState>,
+    /// Those that cannot be read.
+    pub(super) unread: Vec<SessionId>,
+    /// Why, if they do not count as absent: a newer server has written them.
+    pub(super) newer: Option<StoreError>,
+}
+
 /// How often a swap is repeated. Each time somebody else made progress, so this many means a store that is broken.
 pub(super) const MAX_SWAPS: usize = 64;
 
@@ -88,24 +99,26 @@ impl Service {
         self.store.replace_if(loaded, &record).await
     }
 
-    /// All sessions of an owner that can be read, expired ones included, and why others cannot.
-    pub(super) async fn list_states(
-        &self,
-        owner: OwnerKey,
-    ) -> Result<(Vec<SessionState>, Option<StoreError>), StoreError> {
+    /// All sessions of an owner.
+    pub(super) async fn list_sessions(&self, owner: OwnerKey) -> Result<Listed, StoreError> {
         const LIMIT: u16 = 100;
-        let (mut states, mut unreadable, mut after) = (Vec::new(), None, None);
+        let (mut listed, mut after) = (Listed::default(), None);
         loop {
             let records = self.store.list(&owner, RecordKind::Session, Page { after, limit: LIMIT }).await?;
             after = records.last().map(|record| record.key.id);
             for record in &records {
                 match self.read(record, read_session(&self.keys, record)) {
-                    Ok(state) => states.extend(state),
-                    Err(error) => unreadable = Some(error),
+                    Ok(Some(state)) => {
+                        listed.states.push(state);
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => listed.newer = Some(error),
                 }
+                listed.unread.push(SessionId::from_bytes(record.key.id));
             }
             if records.len() < usize::from(LIMIT) {
-                return Ok((states, unreadable));
+                return Ok(listed);
             }
         }
     }
@@ -197,6 +210,8 @@ impl Service {
 
 #[cfg(all(test, feature = "memory"))]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::access_token::{AccessTokenKey, AccessTokens};
     use crate::body::of_the_future;
@@ -206,6 +221,7 @@ mod tests {
     use crate::policy::Policy;
     use crate::service::Sessions;
     use crate::situation::RequestContext;
+    use crate::store::SessionStore;
     use crate::stores::MemoryStore;
     use crate::stretch::KdfParams;
 
@@ -236,5 +252,33 @@ mod tests {
             assert_eq!(service.store.insert_new(&present).await.unwrap(), Inserted::Created);
         }
         assert!(sessions.unlock(wrapped, &pin, &RequestContext::new()).await.is_ok());
+    }
+
+    /// Also what a leaked pepper could still be tried with, and what only a newer server can read.
+    #[tokio::test]
+    async fn no_row_of_a_subject_is_left() {
+        let secret = |mark: u8| core::array::from_fn::<u8, 32, _>(|at| mark ^ u8::try_from(at).unwrap());
+        let pepper = |id: u32| Pepper::new(PepperId(id), secret(u8::try_from(id).unwrap())).unwrap();
+        let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::default());
+        let with = |keys: KeyRing| {
+            let tokens = AccessTokens::new(AccessTokenKey::hs256("k", &secret(128)).unwrap(), "i", "a", "c").unwrap();
+            let policy = Policy::builder().kdf(KdfParams::danger_fast_for_tests()).build().unwrap();
+            Sessions::builder(keys, store.clone(), tokens).policy(policy).build().unwrap()
+        };
+        let (alice, pin) = (Subject::new("alice").unwrap(), Pin::new("739216").unwrap());
+        let leaked = with(KeyRing::new(pepper(1), secret(64)).unwrap());
+        let raised = with(KeyRing::new(pepper(2), secret(64)).unwrap().with_min_id(PepperId(2)).unwrap());
+        let mut keys = Vec::new();
+        for sessions in [&leaked, &raised, &raised] {
+            let issued = sessions.login(FullLogin::vouched_by_host(alice.clone()), pin.clone()).await.unwrap();
+            keys.push(SessionState::record_key(issued.session_id));
+        }
+        let present = store.load(&keys[1]).await.unwrap().unwrap();
+        let future = of_the_future(&raised.0.keys, &present);
+        assert_eq!(store.replace_if(present.revision, &future).await.unwrap(), Swap::Replaced);
+        raised.revoke_all(&alice).await.unwrap();
+        for key in keys {
+            assert_eq!(store.load(&key).await.unwrap(), None);
+        }
     }
 }

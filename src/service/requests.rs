@@ -141,8 +141,9 @@ impl Sessions {
         Ok(BoundAccessToken { session_id: grant.session_id, access_token, request_key })
     }
 
-    /// Accepts a signed request, once. Its body is still to be compared, and may be read now: the request is its
-    /// client's. The database is asked for nothing but the mark of a copy.
+    /// Accepts a signed request, once. Only its body is left: read it now, and compare it with what was signed
+    /// ([`Fresh::with_body`](crate::proof::Fresh::with_body)) before anything is done. The database is asked for nothing
+    /// but the mark of a copy.
     ///
     /// A session that was revoked a moment ago is still believed until its access token expires. Where that matters,
     /// hand the access that comes out to [`Sessions::check_live`].

@@ -7,6 +7,7 @@ use super::records::{Contended, Loaded, MAX_SWAPS};
 use super::unlock_error::UnlockError;
 use crate::context::Context;
 use crate::observer::Event;
+use crate::record::Swap;
 use crate::session::SessionState;
 use crate::subject::SubjectState;
 use crate::unlock::{Proven, Refusal, Uncommitted, Unlocked};
@@ -30,13 +31,22 @@ impl Service {
                 None => (&proof.loaded, proof.subject.as_ref()),
             };
             let now = self.now();
-            let step = match step(&proof.proven, &loaded.state, subject, &self.context_of(proof.request, now)) {
-                Ok(step) => step,
+            match step(&proof.proven, &loaded.state, subject, &self.context_of(proof.request, now)) {
+                Ok(step) => {
+                    let outcome = self.replace_session(loaded.revision, step.state()).await?;
+                    if let Ok(stored) = step.stored(outcome) {
+                        return Ok(stored);
+                    }
+                }
+                // Its token opens nothing any more. It was the right PIN all the same, and none that anybody is told of.
+                Err(refusal @ (Refusal::Superseded | Refusal::DeviceKeyEnded)) => {
+                    let mut state = loaded.state.clone();
+                    state.withdraw_wrong_pin();
+                    if self.replace_session(loaded.revision, &state).await? != Swap::Stale {
+                        return Err(self.refuse(refusal, &state, now).await?);
+                    }
+                }
                 Err(refusal) => return Err(self.refuse(refusal, &loaded.state, now).await?),
-            };
-            let outcome = self.replace_session(loaded.revision, step.state()).await?;
-            if let Ok(stored) = step.stored(outcome) {
-                return Ok(stored);
             }
             let session = self.load_session(proof.loaded.state.id()).await?.ok_or(UnlockError::SessionEnded)?;
             let subject = self.load_subject(session.state.subject(), now).await?;

@@ -35,12 +35,14 @@ pub struct UnlockedSession<T = WrappedToken> {
     pub grant: Grant,
     /// Replaces the one that was presented, in one storage write. A token in clear is wrapped by the client first.
     pub device_token: T,
-    /// Wrong PINs since the presented token was handed out, or more with another copy of it. Tell the user when there
-    /// were any. Who opens the same token again, after an answer got lost, is told again.
+    /// Wrong PINs since the presented token was handed out, entered with any copy of it. Tell the user when there were
+    /// any. Who opens the same token again, after an answer got lost, is told again. What another server looks at in
+    /// this moment counts, too, though it may be the right one.
     pub failed_attempts: u16,
-    /// When the session was used before this; the login counts as the first time, and renewals count. Show it: a user
-    /// notices a time at which it was somebody else.
-    pub previous_use_at: UnixTime,
+    /// When the session was opened before this; the login counts as the first time, renewals and changes of the PIN do
+    /// not. Show it: a user notices a time at which it was somebody else. After an answer that got lost it is the time
+    /// of that one.
+    pub previous_unlock_at: UnixTime,
     /// Since when a key of the device's platform opens the session, too. A device that has none should warn its user,
     /// and [remove](Sessions::remove_device_key) it: whoever knew the PIN has added it elsewhere.
     pub device_key_since: Option<UnixTime>,
@@ -225,7 +227,7 @@ impl Service {
             grant,
             device_token: unlocked.device_token,
             failed_attempts: unlocked.failed_attempts,
-            previous_use_at: unlocked.previous_use_at,
+            previous_unlock_at: unlocked.previous_unlock_at,
             device_key_since: unlocked.device_key_since,
             session_expires_at: unlocked.session_expires_at,
         }

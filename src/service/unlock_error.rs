@@ -22,7 +22,7 @@ use crate::store::StoreError;
 /// | `PinRequired` | `pin_required` | 401 | asks for the PIN |
 /// | `Denied` | `outside_hours` | 403 | says when it opens |
 /// | | `denied` | 403 | says why, and from when on it may be allowed |
-/// | | `log_in_again` | 401 | asks for a login, says why |
+/// | | `log_in_again` | 401 | forgets, asks for a login, says why |
 /// | `Busy` | `busy` | 503 with `Retry-After` | retries |
 /// | `Store` | `unavailable` or `overloaded` | 503 with `Retry-After` | retries |
 #[derive(Debug, thiserror::Error)]

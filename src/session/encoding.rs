@@ -1,5 +1,6 @@
 //! The bytes of a session's record, version 3. Earlier ones are still read: 1, which did not know where a session was
-//! last used and when a PIN was set, and 2, which did not know for each wrap which wrong PINs were told with it.
+//! last used and when a PIN was set, and 2, which did not know for each wrap which wrong PINs were told with it, nor an
+//! unlock from a renewal.
 
 use std::net::IpAddr;
 
@@ -21,6 +22,7 @@ impl SessionState {
         out.bytes(self.epoch.expose_secret());
         out.time(self.created_at);
         out.time(self.last_used_at);
+        out.time(self.unlocked_at);
         encode_last_seen(&self.last_seen, &mut out);
         out.u16(self.wrong_pins);
         out.u8(u8::try_from(self.locks.len()).expect("at most four locks"));
@@ -42,13 +44,18 @@ impl SessionState {
         if !(1..=VERSION).contains(&version) {
             return Err(Malformed);
         }
+        let subject = Subject::new(input.short_text()?).map_err(|_| Malformed)?;
+        let label = decode_label(input.short_text()?)?;
+        let epoch = Epoch::from_bytes(input.array()?);
+        let (created_at, last_used_at) = (input.time()?, input.time()?);
         let state = Self {
             id,
-            subject: Subject::new(input.short_text()?).map_err(|_| Malformed)?,
-            label: decode_label(input.short_text()?)?,
-            epoch: Epoch::from_bytes(input.array()?),
-            created_at: input.time()?,
-            last_used_at: input.time()?,
+            subject,
+            label,
+            epoch,
+            created_at,
+            last_used_at,
+            unlocked_at: if version < 3 { last_used_at } else { input.time()? },
             last_seen: if version == 1 { LastSeen::default() } else { decode_last_seen(&mut input)? },
             wrong_pins: input.u16()?,
             locks: decode_locks(version, &mut input)?,
@@ -185,7 +192,8 @@ mod tests {
             label: Some(DeviceLabel::new("Firefox on Linux").unwrap()),
             epoch: Epoch::from_bytes([8; 16]),
             created_at: UnixTime::from_secs(1),
-            last_used_at: UnixTime::from_secs(2),
+            last_used_at: UnixTime::from_secs(3),
+            unlocked_at: UnixTime::from_secs(2),
             last_seen: seen(),
             wrong_pins: 3,
             locks: vec![lock],
@@ -217,8 +225,8 @@ mod tests {
             SessionState { last_seen: LastSeen { ip: Some("192.0.2.1".parse().unwrap()), place: None }, ..state() };
         assert_eq!(of_v4.encode().len(), unseen.len() + 4);
         assert_eq!(SessionState::decode(state().id, &of_v4.encode()).unwrap().last_seen, of_v4.last_seen);
-        // Where the last use was stands behind version, subject, label, epoch, two times.
-        let at = 1 + 6 + 17 + 16 + 8 + 8;
+        // Where the last use was stands behind version, subject, label, epoch, three times.
+        let at = 1 + 6 + 17 + 16 + 8 + 8 + 8;
         for (offset, byte) in [(0, 5), (1, 2)] {
             let mut bytes = unseen.clone();
             bytes[at + offset] = byte;
@@ -257,6 +265,36 @@ mod tests {
         };
         assert!(fits(1, 0) && fits(SessionState::MAX_LOCKS, Lock::MAX_PENDING));
         assert!(!fits(0, 0) && !fits(SessionState::MAX_LOCKS + 1, 0) && !fits(1, Lock::MAX_PENDING + 1));
+    }
+
+    /// As version 2 wrote it: the session itself knew how many wrong PINs were told.
+    fn of_version_2(wrong_pins: u16, told: u16) -> Vec<u8> {
+        let mut state = state();
+        state.last_seen = LastSeen::default();
+        state.locks[0].pending.truncate(1);
+        state.wrong_pins = wrong_pins;
+        let now = state.encode();
+        // Version, subject, label, epoch, two times; a third one; nothing seen; wrong PINs, and how many locks; the
+        // lock; two wraps with a mark each.
+        let (times, seen, lock) = (1 + 6 + 17 + 16 + 8 + 8, 2, 1 + 1 + 8 + 8 + 1);
+        let wraps = times + 8 + seen + 2 + 1 + lock;
+        let (id, wrap) = (16 + 1 + 8, 16 + 1 + 8 + 2 + 1 + 32);
+        let mut old = [&[2], &now[1..times], &now[times + 8..times + 8 + seen + 2], &told.to_be_bytes()].concat();
+        old.extend(&now[wraps - lock - 1..wraps]);
+        for wrap in now[wraps..].chunks(wrap) {
+            old.extend([&wrap[..id], &wrap[id + 2..]].concat());
+        }
+        old
+    }
+
+    #[test]
+    fn what_an_earlier_version_had_told_is_not_told_again() {
+        for (wrong_pins, told) in [(5, 3), (3, 5), (0, 0)] {
+            let read = SessionState::decode(state().id, &of_version_2(wrong_pins, told)).unwrap();
+            assert_eq!((read.wrong_pins, read.unlocked_at), (wrong_pins, read.last_used_at));
+            let marks: Vec<u16> = read.locks[0].wraps().map(|wrap| wrap.wrong_pins_before).collect();
+            assert_eq!(marks, [told, told]);
+        }
     }
 
     #[test]

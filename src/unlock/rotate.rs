@@ -18,7 +18,7 @@ use crate::wrap::WrappedToken;
 /// // It comes out of a stored rotation only.
 /// let unlocked = pinlatch::unlock::Unlocked {
 ///     session_id: unreachable!(), subject: unreachable!(), device_token: unreachable!(), failed_attempts: unreachable!(),
-///     previous_use_at: unreachable!(), device_key_since: unreachable!(), session_expires_at: unreachable!(),
+///     previous_unlock_at: unreachable!(), device_key_since: unreachable!(), session_expires_at: unreachable!(),
 ///     lock_kind: unreachable!(), unlocked_at: unreachable!(),
 /// };
 /// ```
@@ -34,8 +34,8 @@ pub struct Unlocked<T = WrappedToken> {
     pub device_token: T,
     /// Wrong PINs since the presented token was handed out, through any copy of any wrap.
     pub failed_attempts: u16,
-    /// When the session was used before this; the login counts as the first time.
-    pub previous_use_at: UnixTime,
+    /// When the session was opened before this; the login counts as the first time, renewals do not.
+    pub previous_unlock_at: UnixTime,
     /// Since when a key of the device's platform opens it, too.
     pub device_key_since: Option<UnixTime>,
     /// When the session ends if nothing happens any more.
@@ -137,12 +137,12 @@ impl<H: Handout> Proven<'_, H> {
         let mut state = state.clone();
         let Withdrawn { lock, wrong_pins_before } = self.by_pin()?.withdraw(&mut state, subject, context)?;
         let index = state.locks[lock].index;
-        // What was guessed in between is told at the next unlock.
+        // What was guessed in between, and who was here before, is told at the next unlock.
         let (wrap, device_token) = mint(&place(&state, index, wrong_pins_before), new, context.keys, rng);
         // Beyond every unlock with the old one, also if a server's clock is ahead.
         let set_at = whole_second_after(context.now.max(state.last_used_at));
         state.locks = vec![Lock::new(index, new.lock_kind(), wrap, context.now, set_at)];
-        let unlocked = self.opened(&mut state, device_token, 0, context);
+        let unlocked = self.opened(&mut state, device_token, context);
         Ok(Uncommitted::new(state, unlocked))
     }
 
@@ -173,8 +173,10 @@ impl<H: Handout> Proven<'_, H> {
         let (wrap, device_token) = mint(&next, &self.handout, context.keys, rng);
         state.locks[lock].add_pending(wrap, context.now);
         let failed_attempts = state.wrong_pins - wrong_pins_before;
-        let unlocked = self.opened(&mut state, device_token, failed_attempts, context);
-        Ok((state, unlocked))
+        let previous_unlock_at = state.unlocked_at;
+        state.unlocked_at = context.now.max(previous_unlock_at);
+        let opened = self.opened(&mut state, device_token, context);
+        Ok((state, Unlocked { failed_attempts, previous_unlock_at, ..opened }))
     }
 
     /// Withdraws the one charge that was proven, and lets the presented wrap take its place in the lineage.
@@ -197,21 +199,14 @@ impl<H: Handout> Proven<'_, H> {
         Ok(Withdrawn { lock: at.lock, wrong_pins_before })
     }
 
-    fn opened<T>(
-        &self,
-        state: &mut SessionState,
-        device_token: T,
-        failed_attempts: u16,
-        context: &Context<'_>,
-    ) -> Unlocked<T> {
-        let previous_use_at = state.last_used_at;
+    fn opened<T>(&self, state: &mut SessionState, device_token: T, context: &Context<'_>) -> Unlocked<T> {
         state.touch(context);
         Unlocked {
             session_id: state.id,
             subject: state.subject.clone(),
             device_token,
-            failed_attempts,
-            previous_use_at,
+            failed_attempts: 0,
+            previous_unlock_at: state.unlocked_at,
             device_key_since: state.device_key_since(),
             session_expires_at: state.expires_at(context.policy),
             lock_kind: self.handle.lock_kind,

@@ -282,6 +282,18 @@ fn how_a_body_is_to_be_read_is_signed_with_it() {
     assert_eq!(packed.covering(&format!(r#"{COVERED} "content-encoding""#)).signed().sent(), Ok(()));
     let relabelled = Request::new().signed().with(|request| request.headers.push(header));
     assert_eq!(relabelled.sent(), Err(ProofError::NotCovered));
+    // Also where the host says that there is no body: it may be wrong, and read one.
+    for name in ["content-type", "content-encoding"] {
+        let typed = |covered: &str| {
+            let header = (name.to_owned(), "text/plain".to_owned());
+            let bare = Request::new().covering(covered).with(|request| request.body = None);
+            bare.with(|request| request.headers.retain(|(known, _)| known != "content-type"))
+                .with(|request| request.headers.push(header))
+                .signed()
+        };
+        assert_eq!(typed(BARE).sent(), Err(ProofError::NotCovered));
+        assert_eq!(typed(&format!(r#"{BARE} "{name}""#)).sent(), Ok(()));
+    }
 }
 
 #[test]
@@ -322,7 +334,8 @@ fn a_body_may_come_in_pieces() {
     for pieces in [&[][..], &[head], &[tail, head], &[body.as_bytes(), b" "]] {
         assert_eq!(in_pieces(&request, pieces), Err(ProofError::BadDigest), "{pieces:?}");
     }
-    let bare = Request::new().covering(BARE).with(|request| request.body = None).signed();
+    let bare =
+        Request::new().covering(&format!(r#"{BARE} "content-type""#)).with(|request| request.body = None).signed();
     assert_eq!(in_pieces(&bare, &[b"", b""]), Ok(SESSION));
     for pieces in [&[&b"x"[..]][..], &[b"x", b""], &[b"", b"x"]] {
         assert_eq!(in_pieces(&bare, pieces), Err(ProofError::BadDigest), "nothing was signed");

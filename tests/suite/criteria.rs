@@ -311,3 +311,24 @@ async fn networks_let_in_whom_they_name() {
         );
     }
 }
+
+/// None of them is forgotten.
+#[tokio::test]
+async fn of_several_criteria_all_must_allow() {
+    let office = || Networks::allow(["192.0.2.0/24".parse().unwrap()]).unwrap();
+    let guests = || Networks::deny(["192.0.2.128/25".parse().unwrap()]).unwrap();
+    let store = Arc::new(MemoryStore::default());
+    let world =
+        World::built(store, policy(), key_ring(1), "", |builder| builder.criterion(office()).criterion(guests()));
+    let wrapped = world.wrapped().await;
+    for (ip, reason) in
+        [("192.0.2.129", Some("network_denied")), ("198.51.100.1", Some("network_not_allowed")), ("192.0.2.1", None)]
+    {
+        let opened = world.sessions.unlock(&wrapped, &pin(PIN), &from_ip(ip)).await;
+        let denied = match opened {
+            Err(UnlockError::Denied(Denial::Criterion { reason, .. })) => Some(reason),
+            opened => opened.map(|_| None).unwrap(),
+        };
+        assert_eq!(denied, reason, "{ip}");
+    }
+}

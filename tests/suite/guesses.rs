@@ -8,7 +8,7 @@ use pinlatch::observer::Event;
 use pinlatch::permission::{Denial, Window};
 use pinlatch::session::SessionState;
 use pinlatch::stores::MemoryStore;
-use pinlatch::{SessionStore, UnlockError};
+use pinlatch::{RequestContext, SessionStore, UnlockError};
 
 use crate::world::*;
 
@@ -68,9 +68,43 @@ async fn a_thief_who_finds_the_pin_does_not_take_the_warning_away() {
     drop(told(&copy).await);
     world.clock.advance(MINUTE);
     let opened = told(&copy).await;
-    assert_eq!((opened.failed_attempts, opened.previous_use_at), (3, found_at));
+    assert_eq!((opened.failed_attempts, opened.previous_unlock_at), (3, found_at));
     // And once told, not again.
     assert_eq!(told(opened.device_token.as_str()).await.failed_attempts, 0);
+}
+
+/// Who changes the PIN is not told when the session was opened before; whoever opens it next is.
+#[tokio::test]
+async fn a_change_of_the_pin_hides_nobody_who_was_here_before() {
+    let world = World::new();
+    let token = world.wrapped().await;
+    let thief_at = START.saturating_add(MINUTE);
+    world.clock.set(thief_at);
+    drop(world.unlock(&token, PIN).await.unwrap());
+    world.clock.advance(MINUTE);
+    let changed = world.sessions.change_pin(&token, &pin(PIN), pin("481526"), &RequestContext::new()).await.unwrap();
+    world.clock.advance(MINUTE);
+    let opened = world.unlock(changed.as_str(), "481526").await.unwrap();
+    assert_eq!(opened.previous_unlock_at, thief_at);
+    let again = world.unlock(opened.device_token.as_str(), "481526").await.unwrap();
+    assert_eq!(again.previous_unlock_at, thief_at.saturating_add(MINUTE * 2));
+}
+
+/// Its token was replaced while it was looked at. Nobody has mistyped, and nobody is told so.
+#[tokio::test]
+async fn a_right_pin_that_comes_too_late_is_no_wrong_one() {
+    let store = Arc::new(MemoryStore::default());
+    let [here, there] = [(); 2].map(|()| World::on(store.clone(), policy(), key_ring(1), ""));
+    let wrapped = here.wrapped().await;
+    let (changed, copy) = (Arc::new(std::sync::Mutex::new(String::new())), wrapped.clone());
+    let out = changed.clone();
+    here.store.before_write(1, async move {
+        let next = there.sessions.change_pin(&copy, &pin(PIN), pin("481526"), &RequestContext::new()).await.unwrap();
+        *out.lock().unwrap() = next.into_string();
+    });
+    assert_eq!(here.code(&wrapped, PIN).await, "superseded");
+    let changed = changed.lock().unwrap().clone();
+    assert_eq!(here.unlock(&changed, "481526").await.unwrap().failed_attempts, 0);
 }
 
 /// The answer that told of them was lost.

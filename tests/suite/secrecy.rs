@@ -10,7 +10,7 @@ use pinlatch::pin::NewPin;
 use pinlatch::proof::{Candidate, MessageParts, RequestKey, RequestParts, ResponseParts};
 use pinlatch::stores::SqliteStore;
 use pinlatch::stretch::KdfMemory;
-use pinlatch::{ByToken, FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
+use pinlatch::{ByPin, ByToken, FullLogin, KdfPool, RequestContext, Sessions, UnlockError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::world::*;
@@ -223,8 +223,9 @@ async fn a_client_of_its_own(sessions: &Sessions, output: &Output) -> Vec<String
     let right = issued.device_token.expose_secret().to_owned();
     // Handle and tag, and another token.
     let wrong = format!("{}{}A", &right[..79], right[79..].chars().skip(1).collect::<String>());
-    let opener = ByToken { session_token: &wrong };
-    output.show(format!("{opener:?}"));
+    let by_token = ByToken { session_token: &wrong };
+    let by_pin = ByPin { wrapped_token: &wrong, pin: &pin(CANARY_PIN) };
+    output.show(format!("{by_token:?} {by_pin:?}"));
     show_error(output, &sessions.unlock_token(&wrong, &RequestContext::new()).await.unwrap_err());
     let added = sessions.add_device_key(ByToken { session_token: &right }, &RequestContext::new()).await.unwrap();
     let bound = sessions.mint_bound(&added.opened.grant, &()).unwrap();

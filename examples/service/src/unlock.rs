@@ -121,7 +121,7 @@ impl Service {
             "expires_in": bound.access_token.expires_in().as_secs(),
             "request_key": *bound.request_key.to_text(),
             "failed_attempts": opened.failed_attempts,
-            "previous_use_at": opened.previous_use_at.as_secs(),
+            "previous_unlock_at": opened.previous_unlock_at.as_secs(),
             "device_key_since": opened.device_key_since.map(UnixTime::as_secs),
         });
         merge(&mut body, next);

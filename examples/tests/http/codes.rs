@@ -50,7 +50,8 @@ async fn a_code_logs_in_and_the_pin_opens() {
     let started = start(&api, PHONE).await;
     assert_eq!((started.status, started.headers["cache-control"].to_str().unwrap()), (201, "no-store"));
     let challenge = started.text("challenge");
-    assert_eq!((&started.body["digits"], &started.body["expires_in"]), (&json!(6), &json!(300)));
+    assert_eq!(started.body["digits"], json!(6));
+    assert!((299..=300).contains(&started.body["expires_in"].as_u64().unwrap()));
     assert!((59..=60).contains(&started.body["resend_after"].as_u64().unwrap()));
     let code = code(&api, 1).await;
     let sent = &outbox(&api).await[0];

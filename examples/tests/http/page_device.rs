@@ -356,15 +356,21 @@ async fn a_key_of_another_device_is_told() {
     browser.goto(&server.url).await;
     log_in(&browser, false).await;
     browser.wait_for_text("last-use", "now").await;
-    let copy = json!({ "wrapped_token": locked_token(&browser).await, "pin": PIN });
-    assert_eq!(api.post("/device-key/add", copy).await.status, 200);
-    browser.click("lock").await;
-    enter(&browser, "pin", PIN).await;
-    browser.wait_until_shown("key-elsewhere").await;
-    browser.click("remove-key").await;
-    enter(&browser, "remove-key", PIN).await;
-    browser.wait_for_text("notice", "only your PIN").await;
-    browser.wait_until_true("return document.getElementById('key-elsewhere').hidden").await;
+    for of_this_device in
+        ["", "localStorage.setItem('pinlatch.device_key', '{\"id\":\"AA\",\"locked\":\"\",\"since\":1}')"]
+    {
+        let copy = json!({ "wrapped_token": locked_token(&browser).await, "pin": PIN });
+        assert_eq!(api.post("/device-key/add", copy).await.status, 200);
+        browser.click("lock").await;
+        // One that was here before it does not hide it.
+        browser.evaluate(of_this_device).await;
+        enter(&browser, "pin", PIN).await;
+        browser.wait_until_shown("key-elsewhere").await;
+        browser.click("remove-key").await;
+        enter(&browser, "remove-key", PIN).await;
+        browser.wait_for_text("notice", "only your PIN").await;
+        browser.wait_until_true("return document.getElementById('key-elsewhere').hidden").await;
+    }
     browser.close().await;
 }
 
