@@ -9,7 +9,7 @@
 //! | `sub` | the subject |
 //! | `sid` | the session |
 //! | `jti` | 16 random bytes, base64url |
-//! | `iat`, `exp` | when it was minted, and the first second at which it is refused |
+//! | `iat`, `exp` | when it was granted, and the first second at which it is refused |
 //! | `auth_time`, `amr` | when and how the session was unlocked (RFC 8176): `["pin"]`; `["pin","swk"]` where the PIN stayed on the device; `["user"]` for a fingerprint, a face, or a touch |
 //! | `tenant` | the tenant; not there for the default one, and only for that |
 //! | `cnf` | only in a token that is [bound](AccessTokenVerifier::verify_bound): the key of its client (RFC 7800 §3.4) |

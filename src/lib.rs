@@ -30,7 +30,8 @@
 //! started](manual::getting_started) with axum and actix, [who sees the PIN](manual::wraps),
 //! [numbers](manual::numbers), [secrets](manual::secrets), [several machines](manual::machines),
 //! [capacity](manual::capacity), [browsers](manual::browsers), [monitoring](manual::monitoring),
-//! [threats](manual::threats), [upgrading](manual::upgrading), and a [comparison](manual::comparison).
+//! [threats](manual::threats), [testing](manual::testing), [evidence](manual::evidence),
+//! [upgrading](manual::upgrading), and a [comparison](manual::comparison).
 //!
 //! Argon2id is slow without optimization. Give your `Cargo.toml` a `[profile.dev.package."*"]` with `opt-level = 2`.
 //!

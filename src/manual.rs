@@ -10,9 +10,10 @@
 //! 8. [Browsers and proxies](browsers): headers, origins, caches, content security policies.
 //! 9. [Monitoring](monitoring): which events mean what, and what to alert on.
 //! 10. [Threats](threats): boundary by boundary.
-//! 11. [Evidence](evidence): what is shown, how often, by which command; and what is missed.
-//! 12. [Upgrading](upgrading): formats, versions, and how to go back.
-//! 13. [Comparison](comparison): cookies, refresh tokens, passkeys.
+//! 11. [Testing](testing): your service, without waits and without the cost of Argon2id.
+//! 12. [Evidence](evidence): what is shown, how often, by which command; and what is missed.
+//! 13. [Upgrading](upgrading): formats, versions, and how to go back.
+//! 14. [Comparison](comparison): cookies, refresh tokens, passkeys.
 //!
 //! Writing a store is [`crate::store`]'s own page.
 
@@ -36,6 +37,7 @@ pages! {
     browsers: "Browsers, and what stands before the server.", "browsers.md";
     monitoring: "What to watch.", "monitoring.md";
     threats: "Threats, boundary by boundary.", "threats.md";
+    testing: "Testing a service.", "testing.md";
     evidence: "What is shown, and how.", "evidence.md";
     upgrading: "Upgrading, and going back.", "upgrading.md";
     comparison: "Beside cookies, refresh tokens and passkeys.", "comparison.md";

@@ -106,7 +106,8 @@ impl Sessions {
         self.0.access_tokens.verifier().verify_bound(access_token, self.0.clock.now())
     }
 
-    /// Another access token for the same grant, with claims of the host's own.
+    /// Another access token for the same grant, with claims of the host's own. Its time is the grant's: mint it at
+    /// once, as it ends when the first one does.
     ///
     /// # Errors
     /// [`HostClaimsError`].

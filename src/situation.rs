@@ -111,7 +111,9 @@ impl RequestContext {
         Self { position: Some(position), ..self }
     }
 
-    /// What the device is called.
+    /// What the device is called, for criteria. What users see in their list is [`FullLogin::with_label`].
+    ///
+    /// [`FullLogin::with_label`]: crate::FullLogin::with_label
     #[must_use]
     pub fn with_device(self, device: DeviceLabel) -> Self {
         Self { device: Some(device), ..self }

@@ -31,10 +31,10 @@
 //!
 //! ```toml
 //! [dependencies]
-//! pinlatch = { version = "0.1", default-features = false }
+//! pinlatch = { git = "…", default-features = false }
 //!
 //! [dev-dependencies]
-//! pinlatch = { version = "0.1", features = ["conformance"] }
+//! pinlatch = { git = "…", features = ["conformance"] }
 //! ```
 //!
 //! Then point the suite at it, `pinlatch::conformance::check_store`, on the real database and several threads. It says
@@ -60,7 +60,8 @@ pub enum StoreError {
     /// Not reachable, too slow, or cut off: what was asked may or may not have happened. Try again later.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// What lies there is not a record: another schema, or damage. Trying again does not help.
+    /// What lies there is not a record: another schema, or damage. Trying again does not help, unless a newer server has
+    /// written it, of a version or with a pepper that this one gets with the next restart.
     #[error("the store holds something that is not a record")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
     /// The store is full, or the record larger than [`Record::MAX_BODY`]. Nothing was stored.

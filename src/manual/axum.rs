@@ -108,6 +108,8 @@ async fn authorize(
         "wrapped_token": opened.device_token.as_str(), // replaces the one that the device has
         "access_token": opened.access_token.as_str(),
         "expires_in": opened.access_token.expires_in().as_secs(),
+        "failed_attempts": opened.failed_attempts, // to be shown: were these wrong PINs the user's own,
+        "previous_unlock_at": opened.previous_unlock_at.as_secs(), // and this the last time?
     })))
 }
 
