@@ -25,7 +25,7 @@
 //!
 //! Where there is a time to wait, it stands in the header `Retry-After` and in the member `retry_after`, in whole
 //! seconds. `opens` and `retry_at` are instants, in whole seconds since 1970. [`NextStep`](crate::client::NextStep) is
-//! the last column for clients in Rust.
+//! the last column for clients in Rust; it sees no `reason`, so look at that of a `bad_request` first.
 
 use core::time::Duration;
 

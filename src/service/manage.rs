@@ -193,6 +193,7 @@ impl Sessions {
         // Looked at after them: whatever began since then, in whatever epoch, is not among what has ended.
         let now = service.now();
         let state = service.load_subject(subject, now).await?;
+        // What cannot be read goes, too. Should a newer server have begun it in this very moment, it costs a login.
         let ended = states.iter().filter(|it| it.check_live(state.as_ref(), &service.policy, now).is_err());
         for session_id in ended.map(SessionState::id).chain(unread) {
             service.remove_session(session_id).await?;

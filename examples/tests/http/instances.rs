@@ -83,6 +83,8 @@ async fn without_database(store: &str, mut kill: impl FnMut(bool)) {
         assert!(!text.contains("ostgres") && !text.contains("edis") && !text.contains("refused"), "{text}");
     }
     kill(false);
+    // That took a while, in which the server may have closed its side of an idle connection.
+    let api = Api::of(&server);
     while api.with_token(Method::GET, "/api/me", &token).await.status == 503 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -65,11 +65,12 @@ impl Check {
                 return Err(PostgresStoreError::LosesCharges { setting });
             }
         }
-        // What was found stays for this connection, whatever the server is told later. What takes longer than anyone
-        // waits is given up.
+        // What was found stays for this connection, whatever the server is told later. Its warnings are to be heard
+        // (`wire`). What takes longer than anyone waits is given up.
         let pin = format!(
             "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false);
              SET default_transaction_isolation = 'read committed';
+             SET client_min_messages = 'warning';
              SET statement_timeout = {}",
             self.timeout.as_millis().max(1)
         );

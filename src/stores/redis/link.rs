@@ -47,8 +47,8 @@ impl Link {
     pub(super) async fn open(server: Server, check: Check, timeout: Duration) -> Result<Self, RedisStoreError> {
         let line = Arc::new(Line { server, check, timeout, current: Mutex::default() });
         let connection = line.connect().await?;
-        tokio::spawn(watch(Passing { line: Arc::downgrade(&line), generation: 0 }, connection.clone()));
-        line.current().connecting = Some(ready(Ok(connection)).boxed().shared());
+        line.current().connecting = Some(ready(Ok(connection.clone())).boxed().shared());
+        tokio::spawn(watch(Passing { line: Arc::downgrade(&line), generation: 0 }, connection));
         Ok(Self(line))
     }
 

@@ -118,7 +118,14 @@ pub(super) fn create_private(path: &Path) -> Result<(), SqliteStoreError> {
     options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    let created = match options.open(path) {
+        // A link that leads to no file yet.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.exists() => {
+            options.create_new(false).create(true).open(path)
+        }
+        created => created,
+    };
+    match created {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(SqliteStoreError::Open(error.into())),
         _ => Ok(()),
     }

@@ -103,6 +103,7 @@ async fn without_its_synchronous_standby_a_primary_evaluates_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_charge_that_waits_for_its_standby_no_more_is_none() {
     let (pair, kdf) = (Pair::start(SYNCHRONOUS), pool());
+    pair.primary.sql("ALTER ROLE postgres SET client_min_messages = error");
     let services = pair.services(&kdf).await;
     let wrapped = login(&services[0], "alice").await.device_token.into_string();
     let before = kdf.evaluations();

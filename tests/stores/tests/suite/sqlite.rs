@@ -25,3 +25,16 @@ async fn another_program_that_looks_into_the_file_leaves_its_log() {
     let other = SqliteStore::open(&path).unwrap();
     assert_eq!(other.load(&record(2, 1).key).await.unwrap(), Some(record(2, 1)));
 }
+
+/// A link is followed, also when what it leads to is not there yet.
+#[cfg(unix)]
+#[test]
+fn a_store_is_created_behind_a_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let (link, path) = (directory.path().join("link.db"), directory.path().join("store.db"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for _ in 0..2 {
+        drop(SqliteStore::open(&link).unwrap());
+        assert!(path.exists());
+    }
+}
