@@ -41,6 +41,8 @@ fn our_client_and_our_server_agree() {
         request.headers.retain(|(name, _)| !name.starts_with("content-"));
     });
     assert_eq!(get.signed_by_us(&key()).sent(), Ok(()));
+    let typed = Request::new().with(|request| request.body = None);
+    assert_eq!(typed.signed_by_us(&key()).sent(), Ok(()), "with a content-type, and no body");
     let more = Request::new().with(|request| {
         request.headers.push(("idempotency-key".into(), "7".into()));
         request.also_signed = &["idempotency-key", "content-type", "x-missing"];

@@ -339,6 +339,24 @@ async fn a_key_of_another_device_shows() {
     assert_eq!(present(&world, stolen.device_key_token.expose_secret()).await, "device_key_ended");
 }
 
+/// It is taken away while its token is looked at. Nobody has mistyped, and nobody is told so.
+#[tokio::test]
+async fn a_device_key_that_ends_meanwhile_was_no_wrong_pin() {
+    let store = Arc::new(MemoryStore::default());
+    let [here, there] = [(); 2].map(|()| World::on(store.clone(), policy(), key_ring(1), ""));
+    let (wrapped, right, context) = (here.wrapped().await, pin(PIN), RequestContext::new());
+    let opener = ByPin { wrapped_token: &wrapped, pin: &right };
+    let added = here.sessions.add_device_key(opener, &context).await.unwrap();
+    let kept = added.opened.device_token.into_string();
+    let copy = kept.clone();
+    here.store.before_write(1, async move {
+        let opener = ByPin { wrapped_token: &copy, pin: &pin(PIN) };
+        drop(there.sessions.remove_device_key(opener, &RequestContext::new()).await.unwrap());
+    });
+    assert_eq!(present(&here, added.device_key_token.expose_secret()).await, "device_key_ended");
+    assert_eq!(here.unlock(&kept, PIN).await.unwrap().failed_attempts, 0);
+}
+
 /// Also when the clock of the server that replaces it is behind that of the one which has opened the session with it.
 #[tokio::test]
 async fn a_new_device_key_is_younger_than_each_use_of_the_old_one() {

@@ -111,6 +111,21 @@ async fn it_goes_on_until_the_limit_and_remembers_the_unlock() {
     assert_eq!(world.bound(&token), Err(AccessTokenError::Expired));
 }
 
+/// A renewal is no unlock, and is told nothing: whoever has opened the session before is told to the next who does.
+#[tokio::test]
+async fn a_renewal_hides_nobody_who_was_here_before() {
+    let world = World::with(with(renewing()));
+    let wrapped = world.wrapped().await;
+    let token = world.bind(world.unlock(&wrapped, PIN).await.unwrap().grant);
+    world.clock.advance(MINUTE);
+    let thief_at = world.clock.now();
+    drop(world.unlock(&wrapped, PIN).await.unwrap());
+    world.clock.advance(MINUTE);
+    drop(world.renewed(&token).await);
+    world.clock.advance(MINUTE);
+    assert_eq!(world.unlock(&wrapped, PIN).await.unwrap().previous_unlock_at, thief_at);
+}
+
 #[tokio::test]
 async fn an_expired_token_is_renewed_within_the_window_and_not_after() {
     let world = World::with(with(renewing()));

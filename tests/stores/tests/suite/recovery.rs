@@ -9,6 +9,7 @@ use pinlatch::record::{Inserted, Swap};
 use pinlatch::store::{SessionStore, StoreError};
 use pinlatch::stores::{PostgresStore, RedisStore};
 use pinlatch_test_servers::{Fault, Postgres, Proxy, Redis, RedisCluster, wait_until};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
 use crate::client::{Server, record};
@@ -115,6 +116,28 @@ async fn a_caller_that_gives_up_leaves_no_busy_connection_behind() {
     assert_eq!(timeout(PATIENCE * 5, other).await.expect("the connection is free again"), Swap::Replaced);
     holder.kill().unwrap();
     holder.wait().unwrap();
+}
+
+/// Its cancel may come late, and must not hit whoever would have the connection by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_whose_statement_was_given_up_is_not_used_again() {
+    let server = Postgres::start();
+    let proxy = Proxy::to(server.port());
+    let url = Postgres::url_at(proxy.port());
+    let store = PostgresStore::builder(&url).timeout(PATIENCE).max_connections(1).connect().await.unwrap();
+    insert(&store, 1).await;
+    let backends = || server.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pinlatch'");
+    let before = backends();
+    assert_eq!(before.lines().count(), 1);
+    proxy.set(Fault::Silence);
+    let silent = store.clone();
+    let given_up = tokio::spawn(async move { silent.load(&record(1, 0).key).await });
+    sleep(PATIENCE + PATIENCE / 2).await;
+    // What it has to say comes after all.
+    proxy.set(Fault::None);
+    assert!(given_up.await.unwrap().is_err());
+    assert_eq!(store.load(&record(1, 0).key).await.unwrap(), Some(record(1, 0)));
+    assert!(!backends().contains(before.trim()));
 }
 
 /// A server that waits for its standby does not notice that nobody waits for it. The store tells it, and takes no more
@@ -231,11 +254,38 @@ async fn a_silent_connection_of_a_cluster_is_replaced() {
     panic!("the silent connection stays");
 }
 
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// One that ends while its task is connecting.
+#[test]
+fn a_store_outlives_a_runtime_that_was_connecting() {
+    let node = Redis::start();
+    let proxy = Proxy::to(node.port());
+    let url = Redis::url_at(proxy.port());
+    let first = runtime();
+    let store = first.block_on(RedisStore::builder(&url).timeout(PATIENCE * 20).connect()).unwrap();
+    first.block_on(insert(&store, 1));
+    let key = record(1, 0).key;
+    proxy.set(Fault::Refuse);
+    assert!(first.block_on(store.load(&key)).is_err());
+    proxy.set(Fault::Silence);
+    first.block_on(async { sleep(PATIENCE).await });
+    assert!(first.block_on(async { timeout(PATIENCE, store.load(&key)).await }).is_err(), "it is connecting");
+    drop(first);
+    proxy.set(Fault::None);
+    runtime().block_on(async {
+        // Who finds it lost is told.
+        drop(store.load(&key).await);
+        assert_eq!(store.load(&key).await.unwrap(), Some(record(1, 0)));
+    });
+}
+
 /// The runtime in which a store was connected has ended, and with it the tasks of its connections.
 #[test]
 fn a_store_outlives_the_runtime_that_has_connected_it() {
     let (_node, _proxy, url) = behind_a_proxy();
-    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let first = runtime();
     let store = first.block_on(RedisStore::cluster([url.as_str()]).connect()).unwrap();
     first.block_on(insert(&store, 1));
