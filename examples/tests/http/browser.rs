@@ -78,6 +78,14 @@ impl Browser {
         Self { client, driver }
     }
 
+    /// Of a device that was never here. Its profile goes with what is returned.
+    pub(crate) async fn visit(url: &str) -> (tempfile::TempDir, Self) {
+        let profile = tempfile::tempdir().unwrap();
+        let browser = Self::open(profile.path()).await;
+        browser.goto(url).await;
+        (profile, browser)
+    }
+
     pub(crate) async fn close(self) {
         self.client.close().await.unwrap();
     }

@@ -116,9 +116,7 @@ async fn outside_the_hours_the_page_says_when_it_opens_and_keeps_what_it_has() {
     let days = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / (24 * 3600);
     let opens = WEEKDAYS[usize::try_from((days + 2) % 7).unwrap()];
     let server = Server::start_with("memory:", &[("HOURS", &format!("{} 08:00-18:00 UTC", &opens[..3]))]);
-    let profile = tempfile::tempdir().unwrap();
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     browser.wait_for_view("login").await;
     browser.fill("username", "alice").await;
     browser.fill("password", PASSWORD).await;

@@ -22,11 +22,9 @@ async fn ask_for_a_code(browser: &Browser, phone: &str) {
 
 #[tokio::test]
 async fn a_code_a_pin_and_from_then_on_the_pin() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start_with("memory:", &[("DEMO_OUTBOX", "1"), ("COOL_DOWN", "15")]);
     let api = Api::of(&server);
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     browser.wait_for_view("login").await;
     browser.click("use-phone").await;
     browser.wait_for_view("phone").await;
@@ -79,10 +77,8 @@ async fn a_code_a_pin_and_from_then_on_the_pin() {
 
 #[tokio::test]
 async fn wrong_codes_and_numbers_end_where_one_can_go_on() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start_with("memory:", &[("DEMO_OUTBOX", "1")]);
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     browser.wait_for_view("login").await;
     browser.click("use-phone").await;
     ask_for_a_code(&browser, "07700 900123").await;
@@ -119,10 +115,8 @@ async fn wrong_codes_and_numbers_end_where_one_can_go_on() {
 /// The wait for the next message is the server's, whatever the page believes.
 #[tokio::test]
 async fn a_page_with_a_wrong_clock_waits_again() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start_with("memory:", &[("DEMO_OUTBOX", "1")]);
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     browser.wait_for_view("login").await;
     browser.click("use-phone").await;
     ask_for_a_code(&browser, PHONE).await;

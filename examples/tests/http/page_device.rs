@@ -121,12 +121,10 @@ const LOSE_ANSWERS: &str = "
 #[tokio::test]
 async fn a_change_of_the_pin_whose_answer_got_lost_ends_in_a_login() {
     for (package, pin_stays_here) in [(Some("/nowhere"), false), (None, false), (None, true)] {
-        let profile = tempfile::tempdir().unwrap();
         let environment: Vec<_> = package.map(|folder| ("PACKAGE", folder)).into_iter().collect();
         let server = Server::start_with("memory:", &environment);
         let api = Api::of(&server);
-        let browser = Browser::open(profile.path()).await;
-        browser.goto(&server.url).await;
+        let (_profile, browser) = Browser::visit(&server.url).await;
         log_in(&browser, pin_stays_here).await;
         if package.is_none() {
             // What fails before anything is sent costs nothing.
@@ -168,11 +166,9 @@ pub(crate) async fn locked_token(browser: &Browser) -> String {
 
 #[tokio::test]
 async fn a_session_that_was_ended_elsewhere_is_told_in_the_client_mode_too() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
     let api = Api::of(&server);
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, true).await;
     browser.click("lock").await;
     browser.wait_for_view("pin").await;
@@ -349,11 +345,9 @@ async fn a_finger_that_is_waited_for_keeps_no_tab_waiting() {
 /// away.
 #[tokio::test]
 async fn a_key_of_another_device_is_told() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
     let api = Api::of(&server);
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, false).await;
     browser.wait_for_text("last-use", "now").await;
     for of_this_device in
@@ -462,10 +456,8 @@ async fn a_proxy_without_its_server_is_waited_for() {
 /// A storage without room for the next token keeps none, and still knows the server.
 #[tokio::test]
 async fn a_storage_that_is_full_forgets_no_server() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, true).await;
     browser.click("lock").await;
     browser.wait_for_view("pin").await;
@@ -488,10 +480,8 @@ async fn a_storage_that_is_full_forgets_no_server() {
 /// A browser says the type of a body that has none, and spells some methods its own way: that is what is signed.
 #[tokio::test]
 async fn what_a_browser_makes_of_a_request_is_signed() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     browser.wait_for_view("login").await;
     let script = format!(
         "return (async () => {{
@@ -519,10 +509,8 @@ async fn what_a_browser_makes_of_a_request_is_signed() {
 /// Neither a transfer nor a call waits for ever, and what did not arrive is told.
 #[tokio::test]
 async fn a_call_without_an_answer_is_told() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, true).await;
     browser.lose(&["*/api/*"]).await;
     for button in ["transfer", "call-api"] {
@@ -593,10 +581,8 @@ async fn a_page_whose_package_got_lost_waits_for_it() {
 /// The same later: a file of it is loaded anew for each PIN.
 #[tokio::test]
 async fn a_worker_that_got_lost_is_waited_for() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, true).await;
     browser.click("lock").await;
     browser.wait_for_view("pin").await;
@@ -651,10 +637,8 @@ async fn a_server_that_cannot_be_asked_gets_no_pin() {
 #[tokio::test]
 async fn too_many_wrong_pins_end_in_a_login() {
     for pin_stays_here in [false, true] {
-        let profile = tempfile::tempdir().unwrap();
         let server = Server::start_with("memory:", &[("GUESSES", "3")]);
-        let browser = Browser::open(profile.path()).await;
-        browser.goto(&server.url).await;
+        let (_profile, browser) = Browser::visit(&server.url).await;
         log_in(&browser, pin_stays_here).await;
         browser.click("lock").await;
         for left in ["2 attempts", "1 attempt "] {

@@ -61,10 +61,8 @@ async fn a_tapped_wire_has_neither_pins_nor_passwords_nor_session_tokens() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn after_an_unlock_no_memory_has_a_token_in_clear() {
-    let profile = tempfile::tempdir().unwrap();
     let server = Server::start("memory:");
-    let browser = Browser::open(profile.path()).await;
-    browser.goto(&server.url).await;
+    let (_profile, browser) = Browser::visit(&server.url).await;
     log_in(&browser, true).await;
     let before = locked_token(&browser).await;
     browser.click("lock").await;
